@@ -1,0 +1,129 @@
+"""Fixtures of the end-to-end tests. `lab` is a fresh world per test; it ends by reading the drop counters, purging the
+daemons and checking that nothing of it is left."""
+
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+
+from lab import Lab, destroy, list_grounds  # noqa: E402
+from lab.ground import mounts  # noqa: E402
+from lab.host import binary  # noqa: E402
+from lab.traces import traces  # noqa: E402
+
+PREFIX = "ebn-e2e"
+
+
+def pytest_collection_modifyitems(items):
+    if os.geteuid() != 0:
+        for item in items:
+            item.add_marker(pytest.mark.skip(reason="needs root: network namespaces and BPF"))
+
+
+def machine_links():
+    return sorted(Path("/sys/class/net").iterdir())
+
+
+@pytest.fixture(scope="session", autouse=True)
+def machine_stays_as_it_was():
+    """Sweeps labs whose makers are dead, and fails when this run changes the machine's own links or mounts."""
+    if os.geteuid() != 0:
+        yield
+        return
+    for ground, maker in list_grounds(PREFIX):
+        if not Path(f"/proc/{maker}").exists():
+            destroy(ground)
+    subprocess.run(["ip", "netns", "list"], check=True, capture_output=True)
+    links = machine_links()
+    yield
+    assert machine_links() == links, "a test changed the machine's own links"
+    mine = f"/run/{PREFIX}-{os.getpid()}-"
+    assert not [str(p) for p, _ in mounts() if str(p).startswith(mine)], "a test left mounts behind"
+
+
+def end_daemons_cleanly(lab):
+    """The checks with which every end-to-end test ends."""
+    problems = []
+    for host in lab.hosts:
+        if host.daemon is None or host.daemon.poll() is not None:
+            continue
+        if unexpected := host.unexpected_drops():
+            problems.append(f"{host.name}: unexpected drops {unexpected}")
+        if code := host.stop_daemon():
+            problems.append(f"{host.name}: ebpfnetd ended with code {code} on SIGTERM")
+        host.run_daemon_to_end("--purge")
+        now = traces(host)
+        problems += [
+            f"{host.name}: --purge left other {key}: {now[key]} (before: {value})"
+            for key, value in host.traces_before.items()
+            if now[key] != value
+        ]
+    assert not problems, "\n".join(problems)
+
+
+@contextmanager
+def make_lab(start=True, failed=lambda: False):
+    """For fixtures of wider scope too. The final checks run only when nothing failed before; removal always runs."""
+    if not binary("ebpfnetd").exists():
+        pytest.fail(f"{binary('ebpfnetd')} is missing (hint: scripts/build.sh)")
+    lab = Lab(PREFIX, start=False)
+    try:
+        for host in lab.hosts:
+            host.traces_before = traces(host)
+            if start:
+                host.start_daemon()
+        yield lab
+        if not failed():
+            end_daemons_cleanly(lab)
+    finally:
+        for host in lab.hosts:
+            sys.stdout.write(f"--- log of {host.name}\n{host.log()[-20000:]}\n")
+        lab.destroy()
+        assert not lab.ground.leftovers()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = (yield).get_result()
+    item.stash.setdefault(FAILED, False)
+    item.stash[FAILED] |= report.failed
+
+
+FAILED = pytest.StashKey()
+
+
+@pytest.fixture
+def lab(request):
+    with make_lab(failed=lambda: request.node.stash.get(FAILED, False)) as made:
+        yield made
+
+
+@pytest.fixture
+def host(lab):
+    return lab.host
+
+
+@pytest.fixture
+def idle_lab(request):
+    """A lab whose daemon has not been started."""
+    with make_lab(start=False, failed=lambda: request.node.stash.get(FAILED, False)) as made:
+        yield made
+
+
+@pytest.fixture
+def add_host(lab):
+    """Adds further hosts to the lab and starts their daemons."""
+
+    def add(name, address, start=True):
+        host = lab.add_host(name, address, start=False)
+        host.traces_before = traces(host)
+        if start:
+            host.start_daemon()
+        return host
+
+    return add

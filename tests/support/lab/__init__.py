@@ -1,0 +1,13 @@
+"""Hosts, LANs and clients as network namespaces, with real daemons in them: what end-to-end tests and the demo stand on.
+
+Only what is imported here is meant for tests. Everything that a lab makes carries one id, so that it can be removed by
+that id alone, also after the process that made it was killed.
+"""
+
+from .errors import CommandFailed, wait_until
+from .ground import Ground, destroy, list_grounds
+from .host import Host
+from .lab import Lab
+from .namespace import Namespace
+
+__all__ = ["CommandFailed", "Ground", "Host", "Lab", "Namespace", "destroy", "list_grounds", "wait_until"]
