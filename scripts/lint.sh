@@ -18,7 +18,7 @@ format() {
   xargs clang-format-19 --dry-run -Werror <<<"$list"
 }
 
-shell() { files 'scripts/*.sh' 'vagrant/*.sh' '.ci/run' | xargs shellcheck; }
+shell() { files 'scripts/*.sh' 'vagrant/*.sh' '.ci/run' | xargs shellcheck --exclude=SC2317; }  # its 'unreachable' misses calls by name
 
 # One clang-tidy per file and processor. Only files that the build compiles: the others have no flags.
 tidy() {
