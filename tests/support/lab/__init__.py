@@ -9,5 +9,6 @@ from .ground import Ground, destroy, list_grounds
 from .host import Host
 from .lab import Lab
 from .namespace import Namespace
+from .pets import Pets
 
-__all__ = ["CommandFailed", "Ground", "Host", "Lab", "Namespace", "destroy", "list_grounds", "wait_until"]
+__all__ = ["CommandFailed", "Ground", "Host", "Lab", "Namespace", "Pets", "destroy", "list_grounds", "wait_until"]

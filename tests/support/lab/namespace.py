@@ -16,6 +16,8 @@ _STAY = 'echo 0 >"$1/cgroup.procs" || exit 125; shift 2; exec "$@"'
 
 def start(args, cgroup, net=None, **popen):
     """Popen of a program in a cgroup of the lab and, when given, in a network namespace."""
+    # A session of its own: Ctrl-C at the terminal reaches the lab's maker only, which then ends everything in order.
+    popen.setdefault("start_new_session", True)
     line = ["/bin/sh", "-c", _ENTER if net else _STAY, "sh", str(cgroup), str(net), *[str(a) for a in args]]
     return subprocess.Popen(line, **popen)
 
