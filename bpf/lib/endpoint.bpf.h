@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+// Records of endpoints and networks, and the delivery of a packet into an endpoint's namespace.
+#pragma once
+
+#include "bpf/lib/rewrite.bpf.h"
+#include "maps/defs/destinations.bpf.h"
+#include "maps/defs/endpoints.bpf.h"
+#include "maps/defs/networks.bpf.h"
+
+// The endpoint whose host veth is `ifindex`, or NULL.
+static __always_inline struct ebn_endpoint* endpoint_of(__u32 ifindex) {
+  __u32 slot = ifindex - EBN_VETH_IFINDEX_BASE;
+  struct ebn_endpoint* ep = bpf_map_lookup_elem(&endpoints, &slot);
+  return ep && ep->network ? ep : NULL;
+}
+
+static __always_inline struct ebn_endpoint* endpoint_at(__u32 slot) {
+  struct ebn_endpoint* ep = bpf_map_lookup_elem(&endpoints, &slot);
+  return ep && ep->network ? ep : NULL;
+}
+
+static __always_inline struct ebn_network* network_at(__u32 network) {
+  return bpf_map_lookup_elem(&networks, &network);
+}
+
+static __always_inline struct ebn_dest* destination(__u32 network, const struct ebn_addr* addr) {
+  const struct ebn_dest_key key = {network, *addr};
+  return bpf_map_lookup_elem(&destinations, &key);
+}
+
+static __always_inline bool too_big(const struct __sk_buff* skb, __u32 ip_len, __u16 mtu) {
+  return !skb->gso_size && ip_len > mtu;
+}
+
+// Into the namespace of `slot`, past the host's stack and the receiving veth's queue. The packet
+// type is set first: before Linux 6.15 a packet that came in promiscuously would be dropped by the
+// receiver.
+static __always_inline struct verdict deliver(struct __sk_buff* skb, __u32 slot) {
+  bpf_skb_change_type(skb, EBN_PACKET_HOST);
+  return redirected(bpf_redirect_peer(EBN_VETH_IFINDEX_BASE + slot, 0));
+}
+
+// As from the network's gateway: for packets that were routed, not bridged.
+static __always_inline struct verdict deliver_routed(struct __sk_buff* skb, __u32 slot,
+                                                     const struct ebn_endpoint* ep) {
+  __u8 dst[6], src[6];
+  __builtin_memcpy(dst, ep->mac, sizeof dst);
+  __builtin_memcpy(src, ep->gw_mac, sizeof src);
+  if (!rewrite_macs(skb, dst, src)) {
+    return drop(EBN_DROP_WRITE_FAILED);
+  }
+  return deliver(skb, slot);
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+// Ports of fragmented datagrams. The first fragment records them; later ones, which carry none,
+// find them here. A later fragment that comes before its first one has no record.
+#pragma once
+
+#include "bpf/lib/parse.bpf.h"
+#include "maps/defs/fragments.bpf.h"
+
+static __always_inline void fragment_key(struct ebn_fragment_key* key, const struct packet* p,
+                                         __u32 scope) {
+  __builtin_memset(key, 0, sizeof *key);
+  key->src = p->src;
+  key->dst = p->dst;
+  key->scope = scope;
+  key->id = p->ip_id;
+  key->proto = p->proto;
+}
+
+// Gives a later fragment its datagram's ports, and records those of a first one. False: unknown
+// datagram.
+static __noinline bool fragment_ports(struct packet* p, __u32 scope) {
+  struct ebn_fragment_key key;
+  fragment_key(&key, p, scope);
+  if (p->fragment == FRAGMENT_FIRST) {
+    const struct ebn_fragment ports = {p->sport, p->dport};
+    bpf_map_update_elem(&fragments, &key, &ports, BPF_ANY);
+    return true;
+  }
+  const struct ebn_fragment* known = bpf_map_lookup_elem(&fragments, &key);
+  if (!known) {
+    return false;
+  }
+  p->sport = known->sport;
+  p->dport = known->dport;
+  p->has_ports = 1;
+  return true;
+}

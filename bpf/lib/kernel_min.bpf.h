@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+// Kernel constants that no UAPI header of Linux 6.1 gives to BPF C. Everything else comes from
+// linux-libc-dev, so that a build needs neither BTF nor a running kernel of any version.
+#pragma once
+
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+#include <linux/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#define EBN_AF_INET 2
+#define EBN_AF_INET6 10
+#define EBN_CLOCK_MONOTONIC 1
+#define EBN_EEXIST 17
+
+#define EBN_PACKET_HOST 0
+
+#define EBN_ETH_HLEN 14
+#define EBN_ETH_P_IP 0x0800
+#define EBN_ETH_P_ARP 0x0806
+#define EBN_ETH_P_IPV6 0x86DD
+
+#define EBN_PROTO_ICMP 1
+#define EBN_PROTO_TCP 6
+#define EBN_PROTO_UDP 17
+
+#define EBN_NS_PER_SEC 1000000000ULL
+
+// <linux/icmp.h> and <linux/if_arp.h> pull in the C library.
+#define ICMP_ECHOREPLY 0
+#define ICMP_ECHO 8
+#define ARPHRD_ETHER 1
+#define ARPOP_REQUEST 1
+#define ARPOP_REPLY 2
+
+// RFC 792, the first eight bytes of an echo.
+struct icmp_echo_header {
+  __u8 type;
+  __u8 code;
+  __be16 checksum;
+  __be16 id;
+  __be16 sequence;
+};

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+// Masquerading: a flow from a sandbox to the outside gets a host address and a port of the
+// exclusive range. A port is free per (host address, remote address, remote port, protocol);
+// inserting the tuple without overwriting reserves it.
+#pragma once
+
+#include "bpf/lib/conntrack.bpf.h"
+#include "bpf/lib/route.bpf.h"
+#include "maps/defs/uplinks.bpf.h"
+
+enum {
+  MASQ_TRIES = 64, // ports tried before a new flow is refused
+};
+
+// Whether a socket of the host itself uses this port: one that was bound explicitly inside the
+// range.
+static __always_inline bool host_socket_uses(struct __sk_buff* skb,
+                                             const struct ebn_masq_key* key) {
+  struct bpf_sock_tuple tuple = {};
+  tuple.ipv4.saddr = key->remote.w[3];
+  tuple.ipv4.daddr = key->host.w[3];
+  tuple.ipv4.sport = key->remote_port;
+  tuple.ipv4.dport = key->host_port;
+  struct bpf_sock* sk = NULL;
+  if (key->proto == EBN_PROTO_TCP) {
+    sk = bpf_skc_lookup_tcp(skb, &tuple, sizeof tuple.ipv4, BPF_F_CURRENT_NETNS, 0);
+  } else if (key->proto == EBN_PROTO_UDP) {
+    sk = bpf_sk_lookup_udp(skb, &tuple, sizeof tuple.ipv4, BPF_F_CURRENT_NETNS, 0);
+  }
+  if (sk) {
+    bpf_sk_release(sk);
+  }
+  return sk != NULL;
+}
+
+// Finds a free port for the flow `key` of p, starting at a random one, and reserves it. Returns the
+// port in host order, or a drop reason, negated. `slot` is the endpoint that sent p, `ifindex` the
+// way out.
+static __noinline int reserve_port(struct __sk_buff* skb, const struct packet* p,
+                                   const struct ebn_flow_key* key, __u32 slot, __u32 ifindex) {
+  const __u32 ports = (__u32)cfg.masq_last - cfg.masq_first + 1;
+  const __u32 start = bpf_get_prandom_u32();
+  struct ebn_masq_key reserved = {};
+  struct ebn_masq value = {};
+  const struct ebn_uplink* uplink = bpf_map_lookup_elem(&uplinks, &ifindex);
+  if (!uplink || addr_is_none(&uplink->addr4)) {
+    return -EBN_DROP_NO_UPLINK_ADDRESS;
+  }
+  if (!quota_take(key->sandbox)) {
+    return -EBN_DROP_FLOW_QUOTA;
+  }
+  reserved.host = uplink->addr4;
+  reserved.remote = p->dst;
+  reserved.remote_port = p->dport;
+  reserved.proto = p->proto;
+  value.flow = *key;
+  value.slot = slot;
+  for (__u32 i = 0; i < MASQ_TRIES; i++) {
+    // An odd stride near the golden ratio spreads the tries over the range.
+    const __u16 port = cfg.masq_first + (start + i * 2654435761U) % ports;
+    reserved.host_port = bpf_htons(port);
+    const long error = bpf_map_update_elem(&masq_ports, &reserved, &value, BPF_NOEXIST);
+    if (!error && !host_socket_uses(skb, &reserved)) {
+      start_masq_timer(&reserved, timeout_new_seconds(p->proto) * (EBN_NS_PER_SEC / QUARTERS));
+      return port;
+    }
+    if (!error) {
+      bpf_map_delete_elem(&masq_ports, &reserved);
+    } else if (error != -EBN_EEXIST) {
+      quota_give(key->sandbox);
+      return -EBN_DROP_FLOW_TABLE_FULL;
+    }
+  }
+  quota_give(key->sandbox);
+  return -EBN_DROP_PORTS_EXHAUSTED;
+}
+
+// Records the flow whose port is reserved. 0 or a drop reason; in the latter case the reservation's
+// timer ends it.
+static __noinline int record_masq_flow(const struct packet* p, const struct ebn_flow_key* key,
+                                       __u32 slot, __u32 ifindex, __u16 port) {
+  struct ebn_flow flow = {};
+  const struct ebn_uplink* uplink = bpf_map_lookup_elem(&uplinks, &ifindex);
+  if (!uplink) {
+    return EBN_DROP_NO_UPLINK_ADDRESS;
+  }
+  flow.nat = uplink->addr4;
+  flow.nat_port = bpf_htons(port);
+  flow.kind = EBN_FLOW_MASQUERADE;
+  flow.proto = p->proto;
+  flow.slot = slot;
+  flow.active = 1;
+  flow.created_ns = bpf_ktime_get_ns();
+  return bpf_map_update_elem(&new_flows, key, &flow, BPF_ANY) ? EBN_DROP_FLOW_TABLE_FULL
+                                                              : EBN_DROP_NONE;
+}
+
+// Begins a masqueraded flow: 0 or a drop reason.
+static __always_inline int masq_begin(struct __sk_buff* skb, const struct packet* p,
+                                      const struct ebn_flow_key* key, __u32 slot, __u32 ifindex) {
+  const int port = reserve_port(skb, p, key, slot, ifindex);
+  return port < 0 ? -port : record_masq_flow(p, key, slot, ifindex, (__u16)port);
+}
+
+// Puts back the reservation of a live flow whose entry is gone, so that replies find it again.
+// `key` and `p` are those of a packet from the sandbox. Looked at every 16th packet of a flow,
+// which keeps the cost per packet near 2 ns.
+static __noinline int masq_repair(const struct packet* p, const struct ebn_flow_key* key) {
+  struct ebn_masq_key reserved = {};
+  struct ebn_masq value = {};
+  value.flow = *key;
+  const struct ebn_flow* flow = bpf_map_lookup_elem(&flows, &value.flow);
+  if (!flow) {
+    return 0;
+  }
+  reserved.host = flow->nat;
+  reserved.host_port = flow->nat_port;
+  reserved.remote = p->dst;
+  reserved.remote_port = p->dport;
+  reserved.proto = p->proto;
+  value.slot = flow->slot;
+  return (int)bpf_map_update_elem(&masq_ports, &reserved, &value, BPF_NOEXIST);
+}
+
+static __always_inline void masq_verify(const struct packet* p, const struct ebn_flow_key* key,
+                                        struct ebn_flow* flow) {
+  flow->unchecked += 1;
+  if ((flow->unchecked & 15) == 0) {
+    masq_repair(p, key);
+  }
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+// What leaves a sandbox through NAT: packets of known flows (masqueraded ones, replies to clients
+// of published ports) and new masqueraded flows.
+#pragma once
+
+#include "bpf/lib/fragment.bpf.h"
+#include "bpf/lib/masquerade.bpf.h"
+#include "bpf/lib/publish.bpf.h"
+
+// To the host's own stack, which answers for itself or with the ICMP error that fits. An endpoint
+// of an overlapping network shows the address that is unique on this host.
+static __always_inline struct verdict to_stack(struct __sk_buff* skb, const struct packet* p,
+                                               const struct ebn_endpoint* ep) {
+  count(ep->network, EBN_PATH_BRIDGE, skb->len);
+  if (addr_is_none(&ep->host_addr)) {
+    return to_kernel();
+  }
+  struct translation t = translation_of(p);
+  t.src = ep->host_addr.w[3];
+  return translate(skb, p, &t) ? to_kernel() : drop(EBN_DROP_WRITE_FAILED);
+}
+
+// Out by the host's routing table, with a source that the outside can answer.
+static __always_inline struct verdict route_out(struct __sk_buff* skb, const struct packet* p,
+                                                const struct ebn_endpoint* ep,
+                                                const struct ebn_addr* src, __be16 sport,
+                                                struct route* route) {
+  struct translation t = translation_of(p);
+  t.src = src->w[3];
+  t.sport = sport;
+  t.ttl = p->ttl - 1;
+  count(ep->network, EBN_PATH_OUT, skb->len);
+  if (!translate(skb, p, &t)) {
+    return drop(EBN_DROP_WRITE_FAILED);
+  }
+  return send_out(route);
+}
+
+// A server's reply to a client on this host, back to the client's endpoint.
+static __always_inline struct verdict
+to_neighbour_client(struct __sk_buff* skb, const struct packet* p, const struct ebn_flow* flow) {
+  const __u32 slot = flow->peer_slot;
+  const struct ebn_endpoint* client = endpoint_at(slot);
+  if (!client) {
+    return drop(EBN_DROP_UNKNOWN_ENDPOINT);
+  }
+  if (too_big(skb, p->ip_len, client->mtu)) {
+    return drop(EBN_DROP_TOO_BIG);
+  }
+  struct translation t = translation_of(p);
+  t.src = flow->nat.w[3];
+  t.sport = flow->nat_port;
+  t.dst = client->addr4.w[3];
+  t.dport = flow->peer_port;
+  t.ttl = ttl_after_hop(p->ttl);
+  count(client->network, EBN_PATH_PUBLISHED, skb->len);
+  if (!translate(skb, p, &t)) {
+    return drop(EBN_DROP_WRITE_FAILED);
+  }
+  return deliver_routed(skb, slot, client);
+}
+
+// A packet of a known flow. The reply of a server to its client makes a new flow an established
+// one.
+static __always_inline struct verdict out_of_flow(struct __sk_buff* skb, const struct packet* p,
+                                                  const struct ebn_endpoint* ep,
+                                                  const struct ebn_flow_key* key,
+                                                  struct flow_ref found) {
+  struct ebn_flow* flow = found.flow;
+  if (flow->kind != EBN_FLOW_MASQUERADE && !found.established) {
+    const int refused = promote(key);
+    if (refused) {
+      return drop(refused);
+    }
+  }
+  flow_touch(flow, found.established, p->tcp_flags, true);
+  if (flow->kind == EBN_FLOW_NEIGHBOUR) {
+    return to_neighbour_client(skb, p, flow);
+  }
+  if (flow->kind == EBN_FLOW_MASQUERADE && found.established) {
+    masq_verify(p, key, flow);
+  }
+  struct route route;
+  if (p->ttl <= 1 || !find_route(skb, p, ep->network, &route)) {
+    return to_stack(skb, p, ep);
+  }
+  const struct ebn_addr nat = flow->nat;
+  return route_out(skb, p, ep, &nat, flow->nat_port, &route);
+}
+
+// Whether a packet without a flow may begin one towards the outside.
+static __always_inline bool opens_flow(const struct packet* p) {
+  if (p->proto == EBN_PROTO_TCP) {
+    return (p->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN;
+  }
+  return p->proto == EBN_PROTO_UDP || p->icmp_type == ICMP_ECHO;
+}
+
+static __always_inline struct verdict masquerade_new(struct __sk_buff* skb, const struct packet* p,
+                                                     const struct ebn_endpoint* ep, __u32 slot,
+                                                     const struct ebn_flow_key* key) {
+  struct route route;
+  if (!opens_flow(p)) {
+    return drop(EBN_DROP_NO_FLOW);
+  }
+  if (p->ttl <= 1 || !find_route(skb, p, ep->network, &route)) {
+    return to_stack(skb, p, ep);
+  }
+  const int refused = masq_begin(skb, p, key, slot, route.ifindex);
+  if (refused) {
+    return drop(refused);
+  }
+  const struct ebn_flow* flow = bpf_map_lookup_elem(&new_flows, key);
+  if (!flow) {
+    return drop(EBN_DROP_FLOW_TABLE_FULL);
+  }
+  const struct ebn_addr nat = flow->nat;
+  return route_out(skb, p, ep, &nat, flow->nat_port, &route);
+}

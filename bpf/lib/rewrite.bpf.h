@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+// Changing a packet in place: addresses, ports, TTL, MAC addresses. Checksums are changed
+// incrementally (RFC 1624), and through the kernel's helper for the transport header, so that
+// offload states (CHECKSUM_PARTIAL, CHECKSUM_COMPLETE) stay right.
+#pragma once
+
+#include "bpf/lib/parse.bpf.h"
+
+// The IPv4 header after translation. A field that stays is given its old value.
+struct translation {
+  __be32 src;
+  __be32 dst;
+  __be16 sport;
+  __be16 dport;
+  __u8 ttl;
+};
+
+static __always_inline __u32 csum_add32(__u32 sum, __u32 value) {
+  sum += value;
+  return sum + (sum < value);
+}
+
+static __always_inline __u16 csum_fold(__u32 sum) {
+  sum = (sum & 0xffff) + (sum >> 16);
+  sum = (sum & 0xffff) + (sum >> 16);
+  return (__u16)~sum;
+}
+
+static __always_inline struct translation translation_of(const struct packet* p) {
+  return (struct translation){p->src.w[3], p->dst.w[3], p->sport, p->dport, p->ttl};
+}
+
+static __always_inline struct iphdr* ipv4_header(struct __sk_buff* skb) {
+  void* data = (void*)(long)skb->data;
+  struct iphdr* ip = data + cfg.l2_len;
+  return (void*)(ip + 1) <= (void*)(long)skb->data_end ? ip : NULL;
+}
+
+static __always_inline bool rewrite_ipv4_header(struct __sk_buff* skb,
+                                                const struct translation* t) {
+  struct iphdr* ip = ipv4_header(skb);
+  if (!ip) {
+    return false;
+  }
+  __u32 sum = (__u16)~ip->check;
+  sum = csum_add32(sum, ~ip->saddr);
+  sum = csum_add32(sum, t->src);
+  sum = csum_add32(sum, ~ip->daddr);
+  sum = csum_add32(sum, t->dst);
+  if (t->ttl != ip->ttl) {
+    // The TTL is the first byte of its 16-bit word.
+    sum = csum_add32(sum, (__u16) ~(__u16)bpf_htons((__u16)ip->ttl << 8));
+    sum = csum_add32(sum, bpf_htons((__u16)t->ttl << 8));
+    ip->ttl = t->ttl;
+  }
+  ip->check = csum_fold(sum);
+  ip->saddr = t->src;
+  ip->daddr = t->dst;
+  return true;
+}
+
+// Offset of the checksum in the transport header.
+static __always_inline __u32 checksum_offset(__u8 proto) {
+  return proto == EBN_PROTO_TCP ? 16 : proto == EBN_PROTO_UDP ? 6 : 2;
+}
+
+static __always_inline bool rewrite_transport(struct __sk_buff* skb, const struct packet* p,
+                                              const struct translation* t) {
+  const __u32 check_off = p->l4_off + checksum_offset(p->proto);
+  const __u64 zero_flag = p->proto == EBN_PROTO_UDP ? BPF_F_MARK_MANGLED_0 : 0;
+  if (p->proto != EBN_PROTO_ICMP) {
+    __u32 diff = csum_add32(~p->src.w[3], t->src);
+    diff = csum_add32(diff, ~p->dst.w[3]);
+    diff = csum_add32(diff, t->dst);
+    if (bpf_l4_csum_replace(skb, check_off, 0, diff, BPF_F_PSEUDO_HDR | zero_flag)) {
+      return false;
+    }
+  }
+  if (p->sport == t->sport && p->dport == t->dport) {
+    return true;
+  }
+  __u32 diff = csum_add32((__u16)~p->sport, t->sport);
+  diff = csum_add32(diff, (__u16)~p->dport);
+  diff = csum_add32(diff, t->dport);
+  if (bpf_l4_csum_replace(skb, check_off, 0, diff, zero_flag)) {
+    return false;
+  }
+  if (p->proto == EBN_PROTO_ICMP) {
+    const __be16 id = p->icmp_type == ICMP_ECHO ? t->sport : t->dport;
+    return bpf_skb_store_bytes(skb, p->l4_off + 4, &id, sizeof id, 0) == 0;
+  }
+  const __be16 ports[2] = {t->sport, t->dport};
+  return bpf_skb_store_bytes(skb, p->l4_off, ports, sizeof ports, 0) == 0;
+}
+
+// Applies the whole translation. A later fragment has no transport header: only its IP header
+// changes, and the first fragment's checksum already accounts for it.
+static __always_inline bool translate(struct __sk_buff* skb, const struct packet* p,
+                                      const struct translation* t) {
+  if (p->fragment != FRAGMENT_LATER && !rewrite_transport(skb, p, t)) {
+    return false;
+  }
+  return rewrite_ipv4_header(skb, t);
+}
+
+// One hop less; a packet that a router would have to refuse keeps its last hop and is delivered.
+static __always_inline __u8 ttl_after_hop(__u8 ttl) {
+  return ttl > 1 ? ttl - 1 : ttl;
+}
+
+static __always_inline bool rewrite_macs(struct __sk_buff* skb, const __u8* dst, const __u8* src) {
+  struct ethhdr* eth = ethernet_header(skb);
+  if (!eth) {
+    return false;
+  }
+  __builtin_memcpy(eth->h_dest, dst, ETH_ALEN);
+  __builtin_memcpy(eth->h_source, src, ETH_ALEN);
+  return true;
+}

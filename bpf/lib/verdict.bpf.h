@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+// How a program ends: every stage returns a verdict, and `finish` turns it into the action of the
+// hook. A drop without a reason has no spelling: drop() takes the reason and finish() counts it
+// under the network.
+#pragma once
+
+#include "bpf/lib/kernel_min.bpf.h"
+#include "maps/abi/config.h"
+#include "maps/defs/counters.bpf.h"
+
+const volatile struct ebn_config cfg = {};
+
+struct verdict {
+  int action;
+  enum ebn_drop_reason reason;
+};
+
+static __always_inline struct verdict drop(enum ebn_drop_reason reason) {
+  return (struct verdict){TC_ACT_SHOT, reason};
+}
+
+// Goes on to the kernel: programs of others on the same hook still see it.
+static __always_inline struct verdict to_kernel(void) {
+  return (struct verdict){TC_ACT_UNSPEC, EBN_DROP_NONE};
+}
+
+// What a redirect helper returned.
+static __always_inline struct verdict redirected(long action) {
+  return (struct verdict){(int)action, EBN_DROP_NONE};
+}
+
+static __always_inline void count(__u32 network, enum ebn_path path, __u32 bytes) {
+  struct ebn_counters* row = bpf_map_lookup_elem(&counters, &network);
+  if (row) {
+    row->packets[path] += 1;
+    row->bytes[path] += bytes;
+  }
+}
+
+static __always_inline int finish(__u32 network, struct verdict v) {
+  if (v.reason != EBN_DROP_NONE) {
+    struct ebn_counters* row = bpf_map_lookup_elem(&counters, &network);
+    if (row) {
+      row->drops[v.reason & (EBN_DROP_LIMIT - 1)] += 1;
+    }
+  }
+  return v.action;
+}

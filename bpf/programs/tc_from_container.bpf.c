@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+// Everything a sandbox sends, seen on the host side of its veth: source check, ARP answers, the
+// short cut to neighbours, isolation, published ports, NAT, and the way out.
+#include "bpf/lib/arp.bpf.h"
+#include "bpf/lib/outbound.bpf.h"
+#include "maps/defs/subnets.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+// Own address, or a DHCP client that has none yet (RFC 2131).
+static __always_inline bool source_is_allowed(const struct ebn_endpoint* ep,
+                                              const struct packet* p) {
+  if (ep->flags & EBN_EP_SPOOF_OK || p->src.w[3] == ep->addr4.w[3]) {
+    return true;
+  }
+  return p->src.w[3] == 0 && p->proto == EBN_PROTO_UDP && p->sport == bpf_htons(68) &&
+         p->dport == bpf_htons(67);
+}
+
+static __always_inline bool is_martian(__be32 address) {
+  const __u32 host = bpf_ntohl(address);
+  return host >> 24 == 0 || host >> 24 == 127 || host >> 28 >= 0xe;
+}
+
+// To an endpoint of the same network: bytes unchanged, one lookup. A server that serves neighbours
+// through a published port may be answering such a flow.
+static __always_inline struct verdict to_neighbour(struct __sk_buff* skb, const struct packet* p,
+                                                   const struct ebn_endpoint* ep,
+                                                   const struct ebn_network* net,
+                                                   const struct ebn_dest* dest) {
+  const __u32 slot = dest->slot;
+  if (ep->flags & EBN_EP_NAT_LOCAL && p->has_ports) {
+    struct ebn_flow_key key;
+    flow_key(&key, ep->sandbox, p->proto, &p->src, p->sport, &p->dst, p->dport);
+    const struct flow_ref found = flow_find(&key);
+    if (found.flow && found.flow->kind == EBN_FLOW_NEIGHBOUR) {
+      return out_of_flow(skb, p, ep, &key, found);
+    }
+  }
+  if (net->flags & EBN_NET_NO_ICC) {
+    return drop(EBN_DROP_NO_ICC);
+  }
+  if (too_big(skb, p->ip_len, dest->mtu)) {
+    return drop(EBN_DROP_TOO_BIG);
+  }
+  count(ep->network, EBN_PATH_LOCAL, skb->len);
+  return deliver(skb, slot);
+}
+
+static __always_inline bool subnet_contains(const struct ebn_network* net,
+                                            const struct ebn_addr* a) {
+  const __u32 mask = net->prefix4_len ? ~0U << (32 - (net->prefix4_len & 31)) : 0;
+  return !addr_is_none(&net->subnet4) && ((bpf_ntohl(a->w[3]) ^ bpf_ntohl(net->subnet4.w[3])) &
+                                          (net->prefix4_len == 32 ? ~0U : mask)) == 0;
+}
+
+// To a published port of this host. The server sees the client's own address, except where it could
+// not answer it: a sandbox that calls itself, or a client whose address means somebody else in the
+// server's network. Those come from the gateway.
+static __noinline int publish_from_container(struct __sk_buff* skb, struct packet* p, __u32 slot) {
+  const struct ebn_endpoint* client = endpoint_at(slot);
+  struct inbound in = {};
+  if (!client) {
+    return TC_ACT_SHOT;
+  }
+  const struct ebn_publish* record = find_published(published_chain(p->proto, p->dport), p);
+  if (!record) {
+    return finish(client->network, to_stack(skb, p, client));
+  }
+  in.slot = record->slot;
+  in.target = target_port(record, p->dport);
+  const struct ebn_endpoint* server = endpoint_at(in.slot);
+  const struct ebn_network* net = server ? network_at(server->network) : NULL;
+  const struct ebn_network* own = network_at(client->network);
+  if (!net || !own) {
+    return finish(client->network, drop(EBN_DROP_UNKNOWN_ENDPOINT));
+  }
+  if (own->flags & EBN_NET_INTERNAL && server->network != client->network) {
+    return finish(client->network, drop(EBN_DROP_INTERNAL));
+  }
+  const bool as_gateway = server->sandbox == client->sandbox ||
+                          (server->network != client->network && subnet_contains(net, &p->src));
+  in.remote = as_gateway ? net->gateway4 : p->src;
+  in.remote_port = p->sport;
+  in.peer_slot = slot;
+  flow_key(&in.key, server->sandbox, p->proto, &server->addr4, in.target, &in.remote,
+           in.remote_port);
+  return finish(server->network, to_published(skb, p, &in, server, EBN_PATH_PUBLISHED));
+}
+
+// Where a packet without a flow, sent to the gateway's MAC address, may go.
+static __always_inline struct verdict routed_new(struct __sk_buff* skb, struct packet* p,
+                                                 const struct ebn_endpoint* ep,
+                                                 const struct ebn_network* net, __u32 slot,
+                                                 const struct ebn_flow_key* key) {
+  const struct ebn_dest* dest = destination(ep->network, &p->dst);
+  if (dest && dest->kind == EBN_DEST_ENDPOINT) {
+    const struct ebn_endpoint* neighbour = endpoint_at(dest->slot);
+    if (!neighbour || net->flags & EBN_NET_NO_ICC) {
+      return drop(neighbour ? EBN_DROP_NO_ICC : EBN_DROP_UNKNOWN_ENDPOINT);
+    }
+    if (too_big(skb, p->ip_len, dest->mtu)) {
+      return drop(EBN_DROP_TOO_BIG);
+    }
+    count(ep->network, EBN_PATH_LOCAL, skb->len);
+    return deliver_routed(skb, dest->slot, neighbour);
+  }
+  const bool own_gateway = dest && dest->kind == EBN_DEST_GATEWAY;
+  if (net->flags & EBN_NET_INTERNAL && !own_gateway) {
+    return drop(EBN_DROP_INTERNAL);
+  }
+  if (own_gateway || is_host_address(&p->dst)) {
+    if (published_chain(p->proto, p->dport)) {
+      return (struct verdict){publish_from_container(skb, p, slot), EBN_DROP_NONE};
+    }
+    return to_stack(skb, p, ep);
+  }
+  if (is_martian(p->dst.w[3])) {
+    return drop(EBN_DROP_MARTIAN);
+  }
+  const struct ebn_subnet_key subnet = {128, p->dst};
+  const __u32* owner = bpf_map_lookup_elem(&subnets, &subnet);
+  if (owner) {
+    return *owner == ep->network ? to_stack(skb, p, ep) : drop(EBN_DROP_ISOLATED);
+  }
+  if (!p->has_ports) {
+    return drop(EBN_DROP_UNSUPPORTED_PROTOCOL);
+  }
+  if (!(net->flags & EBN_NET_MASQUERADE)) {
+    return drop(EBN_DROP_NO_MASQUERADE);
+  }
+  return masquerade_new(skb, p, ep, slot, key);
+}
+
+static __always_inline struct verdict routed(struct __sk_buff* skb, struct packet* p,
+                                             const struct ebn_endpoint* ep,
+                                             const struct ebn_network* net, __u32 slot) {
+  struct ebn_flow_key key;
+  if (p->fragment != FRAGMENT_NONE && !fragment_ports(p, ep->sandbox)) {
+    return drop(EBN_DROP_FRAGMENT_UNKNOWN);
+  }
+  flow_key(&key, ep->sandbox, p->proto, &p->src, p->sport, &p->dst, p->dport);
+  if (p->has_ports) {
+    const struct flow_ref found = flow_find(&key);
+    const bool anew = found.flow && p->tcp_flags & TCP_SYN && flow_is_closed(found.flow);
+    if (anew && found.established) {
+      flow_remove(&key);
+    }
+    if (found.flow && !anew) {
+      return out_of_flow(skb, p, ep, &key, found);
+    }
+  }
+  return routed_new(skb, p, ep, net, slot, &key);
+}
+
+static __always_inline struct verdict
+ipv4_from_container(struct __sk_buff* skb, const struct ebn_endpoint* ep, __u32 slot) {
+  struct packet p;
+  if (!parse_ipv4(skb, &p)) {
+    return drop(EBN_DROP_MALFORMED);
+  }
+  const struct ebn_network* net = network_at(ep->network);
+  const struct ethhdr* eth = ethernet_header(skb);
+  if (!net || !eth) {
+    return drop(EBN_DROP_UNKNOWN_ENDPOINT);
+  }
+  if (!source_is_allowed(ep, &p)) {
+    return drop(EBN_DROP_SPOOFED_IP);
+  }
+  if (mac_equal(eth->h_dest, ep->gw_mac)) {
+    return routed(skb, &p, ep, net, slot);
+  }
+  if (!(eth->h_dest[0] & 1)) {
+    const struct ebn_dest* dest = destination(ep->network, &p.dst);
+    if (dest && dest->kind == EBN_DEST_ENDPOINT && mac_equal(eth->h_dest, dest->mac)) {
+      return to_neighbour(skb, &p, ep, net, dest);
+    }
+  }
+  count(ep->network, EBN_PATH_BRIDGE, skb->len);
+  return to_kernel();
+}
+
+static __always_inline struct verdict
+frame_from_container(struct __sk_buff* skb, const struct ebn_endpoint* ep, __u32 slot) {
+  if (!ensure(skb, sizeof(struct ethhdr))) {
+    return drop(EBN_DROP_MALFORMED);
+  }
+  const struct ethhdr* eth = ethernet_header(skb);
+  if (!eth) {
+    return drop(EBN_DROP_MALFORMED);
+  }
+  if (skb->vlan_present || eth->h_proto == bpf_htons(ETH_P_8021Q) ||
+      eth->h_proto == bpf_htons(ETH_P_8021AD)) {
+    return drop(EBN_DROP_VLAN_TAGGED);
+  }
+  if (!(ep->flags & EBN_EP_SPOOF_OK) && !mac_equal(eth->h_source, ep->mac)) {
+    return drop(EBN_DROP_SPOOFED_MAC);
+  }
+  const struct ethertype type = {eth->h_proto};
+  switch (bpf_ntohs(type.be)) {
+  case EBN_ETH_P_IP:
+    return ipv4_from_container(skb, ep, slot);
+  case EBN_ETH_P_ARP:
+    return arp_from_container(skb, ep);
+  case EBN_ETH_P_IPV6:
+    return drop(EBN_DROP_IPV6_DISABLED);
+  default:
+    count(ep->network, EBN_PATH_BRIDGE, skb->len);
+    return to_kernel();
+  }
+}
+
+SEC("tc")
+int tc_from_container(struct __sk_buff* skb) {
+  const __u32 slot = skb->ifindex - EBN_VETH_IFINDEX_BASE;
+  const struct ebn_endpoint* ep = endpoint_at(slot);
+  if (!ep) {
+    return finish(0, drop(EBN_DROP_UNKNOWN_ENDPOINT));
+  }
+  const __u32 network = ep->network;
+  return finish(network, frame_from_container(skb, ep, slot));
+}

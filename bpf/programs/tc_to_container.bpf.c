@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+// What reaches a sandbox by the slow path: from the network's bridge (broadcast, multicast, unknown
+// unicast) and from the host's own stack. Whatever else the host would forward to it is refused:
+// endpoints are not reachable directly.
+#include "bpf/lib/endpoint.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+// skb->ingress_ifindex is the interface by which the frame came to this host: none for the host's
+// own packets, a veth of ours for what the bridge carries, a bridge of ours for what the host
+// routed between networks.
+static __always_inline enum ebn_drop_reason refusal(const struct __sk_buff* skb,
+                                                    const struct ebn_endpoint* ep) {
+  const __u32 from = skb->ingress_ifindex;
+  const struct ebn_endpoint* sender = endpoint_of(from);
+  const struct ebn_network* net = network_at(ep->network);
+  if (from == 0 || from == EBN_BRIDGE_IFINDEX_BASE + ep->network) {
+    return EBN_DROP_NONE;
+  }
+  if (sender && sender->network == ep->network) {
+    return net && net->flags & EBN_NET_NO_ICC ? EBN_DROP_NO_ICC : EBN_DROP_NONE;
+  }
+  if (sender || from - EBN_BRIDGE_IFINDEX_BASE < EBN_MAX_NETWORKS) {
+    return EBN_DROP_ISOLATED;
+  }
+  return EBN_DROP_DIRECT_ACCESS;
+}
+
+// The host answers to the address it saw: back to the endpoint's own (overlapping networks).
+static __always_inline struct verdict from_stack(struct __sk_buff* skb,
+                                                 const struct ebn_endpoint* ep) {
+  struct packet p;
+  if (addr_is_none(&ep->host_addr) || skb->protocol != bpf_htons(EBN_ETH_P_IP) ||
+      !parse_ipv4(skb, &p) || p.dst.w[3] != ep->host_addr.w[3]) {
+    return to_kernel();
+  }
+  struct translation t = translation_of(&p);
+  t.dst = ep->addr4.w[3];
+  return translate(skb, &p, &t) ? to_kernel() : drop(EBN_DROP_WRITE_FAILED);
+}
+
+SEC("tc")
+int tc_to_container(struct __sk_buff* skb) {
+  const struct ebn_endpoint* ep = endpoint_of(skb->ifindex);
+  if (!ep) {
+    return finish(0, drop(EBN_DROP_UNKNOWN_ENDPOINT));
+  }
+  const __u32 network = ep->network;
+  const enum ebn_drop_reason reason = refusal(skb, ep);
+  if (reason != EBN_DROP_NONE) {
+    return finish(network, drop(reason));
+  }
+  count(network, EBN_PATH_HOST, skb->len);
+  return finish(network, from_stack(skb, ep));
+}

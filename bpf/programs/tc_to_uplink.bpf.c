@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+// What the host sends by an uplink. Its own packets pass at once. A packet of a sandbox that took
+// the way through the host's stack (a fragment, an oversize packet without DF) is masqueraded here:
+// no endpoint's address leaves the host.
+#include "bpf/lib/outbound.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+static __noinline int stray(struct __sk_buff* skb, __u32 network) {
+  struct packet p;
+  const struct ebn_network* net = network_at(network);
+  if (!net || skb->protocol != bpf_htons(EBN_ETH_P_IP) || !parse_ipv4(skb, &p)) {
+    return finish(network, drop(EBN_DROP_MALFORMED));
+  }
+  if (net->flags & EBN_NET_INTERNAL) {
+    return finish(network, drop(EBN_DROP_INTERNAL));
+  }
+  const struct ebn_dest* dest = destination(network, &p.src);
+  const __u32 slot = dest && dest->kind == EBN_DEST_ENDPOINT ? dest->slot : 0;
+  const struct ebn_endpoint* ep = endpoint_at(slot);
+  if (!ep) {
+    return finish(network, drop(EBN_DROP_SPOOFED_IP));
+  }
+  if (p.fragment != FRAGMENT_NONE && !fragment_ports(&p, ep->sandbox)) {
+    return finish(network, drop(EBN_DROP_FRAGMENT_UNKNOWN));
+  }
+  if (!p.has_ports) {
+    return finish(network, drop(EBN_DROP_UNSUPPORTED_PROTOCOL));
+  }
+  struct ebn_flow_key key;
+  flow_key(&key, ep->sandbox, p.proto, &ep->addr4, p.sport, &p.dst, p.dport);
+  struct flow_ref found = flow_find(&key);
+  if (!found.flow) {
+    const int refused =
+        opens_flow(&p) ? masq_begin(skb, &p, &key, slot, skb->ifindex) : EBN_DROP_NO_FLOW;
+    if (refused) {
+      return finish(network, drop(refused));
+    }
+    found = flow_find(&key);
+  }
+  if (!found.flow) {
+    return finish(network, drop(EBN_DROP_FLOW_TABLE_FULL));
+  }
+  struct translation t = translation_of(&p);
+  t.src = found.flow->nat.w[3];
+  t.sport = found.flow->nat_port;
+  count(network, EBN_PATH_OUT, skb->len);
+  return finish(network, translate(skb, &p, &t) ? to_kernel() : drop(EBN_DROP_WRITE_FAILED));
+}
+
+SEC("tc")
+int tc_to_uplink(struct __sk_buff* skb) {
+  const __u32 network = skb->ingress_ifindex - EBN_BRIDGE_IFINDEX_BASE;
+  if (network == 0 || network >= EBN_MAX_NETWORKS) {
+    return TC_ACT_UNSPEC;
+  }
+  return stray(skb, network);
+}

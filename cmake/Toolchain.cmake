@@ -1,0 +1,33 @@
+# Compiler settings that hold for every C++ target of the project.
+set(CMAKE_CXX_STANDARD 23)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+add_compile_options(-Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual)
+if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
+  add_compile_options(-Wno-missing-designated-field-initializers)
+else()
+  add_compile_options(-Wno-missing-field-initializers)
+endif()
+if(EBPFNET_WERROR)
+  add_compile_options(-Werror)
+endif()
+if(EBPFNET_SANITIZE)
+  add_compile_options(-fsanitize=${EBPFNET_SANITIZE} -fno-omit-frame-pointer -g)
+  add_link_options(-fsanitize=${EBPFNET_SANITIZE})
+endif()
+
+# Every folder is on the include path by its own name: #include "daemon/ipam/pool.hpp".
+include_directories(${CMAKE_SOURCE_DIR})
