@@ -67,18 +67,20 @@ def end_daemons_cleanly(lab):
 
 
 @contextmanager
-def make_lab(start=True, failed=lambda: False):
-    """For fixtures of wider scope too. The final checks run only when nothing failed before; removal always runs."""
+def make_lab(request, start=True, expected_drops=()):
+    """For fixtures of any scope. The final checks run only when nothing failed meanwhile; removal always runs."""
     if not binary("ebpfnetd").exists():
         pytest.fail(f"{binary('ebpfnetd')} is missing (hint: scripts/build.sh)")
+    failed_before = request.session.testsfailed
     lab = Lab(PREFIX, start=False)
     try:
         for host in lab.hosts:
+            host.expect_drops(*expected_drops)
             host.traces_before = traces(host)
             if start:
                 host.start_daemon()
         yield lab
-        if not failed():
+        if request.session.testsfailed == failed_before:
             end_daemons_cleanly(lab)
     finally:
         for host in lab.hosts:
@@ -87,19 +89,9 @@ def make_lab(start=True, failed=lambda: False):
         assert not lab.ground.leftovers()
 
 
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item, call):
-    report = (yield).get_result()
-    item.stash.setdefault(FAILED, False)
-    item.stash[FAILED] |= report.failed
-
-
-FAILED = pytest.StashKey()
-
-
 @pytest.fixture
 def lab(request):
-    with make_lab(failed=lambda: request.node.stash.get(FAILED, False)) as made:
+    with make_lab(request) as made:
         yield made
 
 
@@ -111,7 +103,7 @@ def host(lab):
 @pytest.fixture
 def idle_lab(request):
     """A lab whose daemon has not been started."""
-    with make_lab(start=False, failed=lambda: request.node.stash.get(FAILED, False)) as made:
+    with make_lab(request, start=False) as made:
         yield made
 
 

@@ -16,6 +16,13 @@ PASS, FAIL = ("\033[32mpass\033[0m", "\033[31mFAIL\033[0m") if sys.stdout.isatty
 
 
 class Demo:
+    STEPS = (
+        "start_daemon", "start_pets", "pages_count", "client_address_is_kept", "names_resolve", "cat_cannot_name_dog",
+        "cat_cannot_address_dog", "published_ports_answer_everywhere", "admin_reaches_both", "masquerade",
+        "survive_a_killed_daemon", "restart_daemon", "drops_have_reasons", "remove_everything",
+    )  # fmt: skip
+    EXPECTED_DROPS = ("isolated", "no_flow")
+
     def __init__(self, lab):
         self.lab, self.host, self.pets = lab, lab.host, Pets(lab)
         self.failures = 0
@@ -103,7 +110,7 @@ class Demo:
     def drops_have_reasons(self):
         """every dropped packet was counted with its reason, and only isolation dropped any"""
         drops = self.host.drops()
-        assert set(drops) <= {"isolated", "no_flow"} and drops.get("isolated"), drops
+        assert set(drops) <= set(self.EXPECTED_DROPS) and drops.get("isolated"), drops
         return str(drops)
 
     def remove_everything(self):
@@ -113,14 +120,7 @@ class Demo:
         assert self.host.network_names() == {"bridge", "host", "none"}
 
     def run(self, keep):
-        steps = [
-            self.start_daemon, self.start_pets, self.pages_count, self.client_address_is_kept, self.names_resolve,
-            self.cat_cannot_name_dog, self.cat_cannot_address_dog, self.published_ports_answer_everywhere,
-            self.admin_reaches_both, self.masquerade, self.survive_a_killed_daemon, self.restart_daemon,
-            self.drops_have_reasons,
-        ]  # fmt: skip
-        if not keep:
-            steps.append(self.remove_everything)
+        steps = [getattr(self, name) for name in self.STEPS if not (keep and name == "remove_everything")]
         for number, step in enumerate(steps, 1):
             if not self.run_step(f"[{number:2}/{len(steps)}]", step) and number <= 2:
                 print("       nothing else can work without this")
