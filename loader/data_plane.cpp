@@ -1,0 +1,207 @@
+#include "loader/data_plane.hpp"
+
+#include <linux/magic.h>
+#include <spdlog/spdlog.h>
+#include <sys/vfs.h>
+
+#include <cstdarg>
+
+#include "loader/schema.hpp"
+#include "loader/tc_attach.hpp"
+
+namespace ebpfnet::loader {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr IfIndex kLoopback{1};
+constexpr const char* kLayer3Variant = "/l3";
+
+// One row per step from an older layout of the maps to the next.
+constexpr std::span<const Migration> kMigrations{};
+
+// libbpf's own messages: the end of the verifier's log is kept for the error, the rest goes to the
+// debug log.
+thread_local std::string libbpf_log;
+
+int log_libbpf(libbpf_print_level level, const char* format, va_list arguments) {
+  char line[4096];
+  std::vsnprintf(line, sizeof line, format, arguments);
+  if (level == LIBBPF_WARN) {
+    libbpf_log += line;
+  }
+  return 0;
+}
+
+std::string last_libbpf_lines() {
+  constexpr std::size_t kKept = 1500;
+  return libbpf_log.size() > kKept ? libbpf_log.substr(libbpf_log.size() - kKept) : libbpf_log;
+}
+
+Result<void> check_bpffs(const fs::path& directory) {
+  std::error_code error;
+  fs::create_directories(directory, error);
+  struct statfs info{};
+  if (error || ::statfs(directory.c_str(), &info) != 0) {
+    return fail_errno(error ? error.value() : errno, "open the bpf directory '{}'",
+                      directory.string());
+  }
+  if (info.f_type != BPF_FS_MAGIC) {
+    return Failure(
+        Error{ErrorCode::unsupported, 0,
+              fmt::format("'{}' is not on a bpf file system", directory.string()),
+              "mount one: mount -t bpf bpf /sys/fs/bpf, or name another directory with --bpffs"});
+  }
+  return {};
+}
+
+// Every map that both sides know is pinned, and found again by its pin; a program's own constants
+// are not.
+void pin_maps(bpf_object* object, const fs::path& root) {
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, object) {
+    const std::string name = ::bpf_map__name(map);
+    if (name.find('.') == std::string::npos) {
+      ::bpf_map__set_pin_path(map, (root / "maps" / name).c_str());
+    }
+  }
+}
+
+Result<BpfObject> load_program(const ProgramRow& row, const ebn_config& config,
+                               const fs::path& root) {
+  libbpf_log.clear();
+  BpfObject object(TRY(row.open(config)));
+  pin_maps(object.get(), root);
+  if (const int error = ::bpf_object__load(object.get()); error != 0) {
+    return fail_errno(-error, "load program '{}': {}", row.name, last_libbpf_lines());
+  }
+  return object;
+}
+
+const ProgramRow& row_of(std::string_view name) {
+  for (const ProgramRow& row : program_table()) {
+    if (row.name == name) {
+      return row;
+    }
+  }
+  std::abort(); // a name that is not in the table is a programming error
+}
+
+std::string key_of(IfIndex device) {
+  return std::to_string(device.value);
+}
+
+} // namespace
+
+Result<std::unique_ptr<DataPlane>> DataPlane::open(const Options& options) {
+  ::libbpf_set_print(log_libbpf);
+  TRY_VOID(check_bpffs(options.bpffs));
+  auto plane = std::make_unique<DataPlane>();
+  plane->options_ = options;
+  plane->features_ = TRY(probe_features());
+  plane->root_ = TRY(prepare_schema(options.bpffs, EBN_SCHEMA_VERSION, kMigrations));
+  for (const ProgramRow& row : program_table()) {
+    TRY_VOID(plane->program(row.name, true));
+  }
+  plane->maps_ = TRY(view::Maps::open(plane->root_ / "maps"));
+  return plane;
+}
+
+Result<int> DataPlane::program(std::string_view name, bool ethernet) {
+  const std::scoped_lock lock(mutex_);
+  const std::string key = std::string(name) + (ethernet ? "" : kLayer3Variant);
+  if (const auto found = loaded_.find(key); found != loaded_.end()) {
+    return found->second.program;
+  }
+  ebn_config config = options_.config;
+  config.l2_len = ethernet ? 14 : 0;
+  Loaded loaded;
+  loaded.object = TRY(load_program(row_of(name), config, root_));
+  loaded.program = ::bpf_program__fd(
+      ::bpf_object__find_program_by_name(loaded.object.get(), std::string(name).c_str()));
+  const int fd = loaded.program;
+  loaded_.emplace(key, std::move(loaded));
+  return fd;
+}
+
+Result<void> DataPlane::attach_container(IfIndex veth) {
+  TRY_VOID(attach("tc_to_container", true, veth, key_of(veth)));
+  return attach("tc_from_container", true, veth, key_of(veth));
+}
+
+Result<void> DataPlane::detach_container(IfIndex veth) {
+  TRY_VOID(detach("tc_from_container", veth, key_of(veth)));
+  return detach("tc_to_container", veth, key_of(veth));
+}
+
+Result<void> DataPlane::attach_uplink(IfIndex device, bool ethernet) {
+  TRY_VOID(attach("tc_to_uplink", ethernet, device, key_of(device)));
+  return attach("tc_from_uplink", ethernet, device, key_of(device));
+}
+
+Result<void> DataPlane::detach_uplink(IfIndex device) {
+  TRY_VOID(detach("tc_from_uplink", device, key_of(device)));
+  return detach("tc_to_uplink", device, key_of(device));
+}
+
+Result<void> DataPlane::attach_loopback(const std::string& key) {
+  return attach("tc_on_loopback", true, kLoopback, key);
+}
+
+Result<void> DataPlane::detach_loopback(const std::string& key) {
+  return detach("tc_on_loopback", kLoopback, key);
+}
+
+Result<void> DataPlane::attach(std::string_view name, bool ethernet, IfIndex device,
+                               const std::string& key) {
+  const int fd = TRY(program(name, ethernet));
+  const Hook hook = row_of(name).hook;
+  std::error_code error;
+  const fs::path pin = link_pin(name, key);
+  fs::create_directories(pin.parent_path(), error);
+  auto attached =
+      features_.tcx ? attach_tcx(fd, device, hook, pin) : attach_clsact(fd, device, hook);
+  if (!attached) {
+    return Failure(std::move(attached).error().wrap(fmt::format("program '{}'", name)));
+  }
+  return {};
+}
+
+Result<void> DataPlane::detach(std::string_view name, IfIndex device, const std::string& key) {
+  return features_.tcx ? detach_tcx(link_pin(name, key)) : detach_clsact(device, row_of(name).hook);
+}
+
+fs::path DataPlane::link_pin(std::string_view name, const std::string& key) const {
+  return root_ / "links" / name / key;
+}
+
+Result<std::vector<std::string>> DataPlane::pinned(std::string_view program) const {
+  std::vector<std::string> out;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(root_ / "links" / program, error)) {
+    out.push_back(entry.path().filename());
+  }
+  if (error && error != std::errc::no_such_file_or_directory) {
+    return fail_errno(error.value(), "list the pinned links of '{}'", program);
+  }
+  return out;
+}
+
+Result<void> DataPlane::purge(const fs::path& bpffs) {
+  std::error_code error;
+  std::vector<fs::path> versions;
+  for (const auto& entry : fs::directory_iterator(bpffs, error)) {
+    if (entry.path().filename().string().starts_with('v')) {
+      versions.push_back(entry.path());
+    }
+  }
+  for (const fs::path& version : versions) {
+    fs::remove_all(version, error);
+    if (error) {
+      return fail_errno(error.value(), "remove the pins under '{}'", version.string());
+    }
+  }
+  return {};
+}
+
+} // namespace ebpfnet::loader

@@ -1,0 +1,29 @@
+// Which kernel features are there. Each is found out by trying it, never from a version.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "maps/types/error.hpp"
+
+namespace ebpfnet::loader {
+
+struct Feature {
+  std::string_view name;
+  bool present = false;
+  std::string_view used_for;
+  std::string_view instead; // what happens without it; empty: it is required
+};
+
+struct Features {
+  bool tcx = false; // BPF links on tc hooks (6.6); clsact filters otherwise
+  std::vector<Feature> rows;
+};
+
+// Tries every feature. Needs CAP_BPF and CAP_NET_ADMIN; a required feature that is missing is an
+// error that names it.
+Result<Features> probe_features();
+
+} // namespace ebpfnet::loader

@@ -1,0 +1,60 @@
+#include "loader/program_table.hpp"
+
+#include <cerrno>
+
+#include "tc_from_container.skel.h"
+#include "tc_from_uplink.skel.h"
+#include "tc_on_loopback.skel.h"
+#include "tc_to_container.skel.h"
+#include "tc_to_uplink.skel.h"
+
+namespace ebpfnet::loader {
+namespace {
+
+// The generated skeleton knows the layout of the read-only data; after that only the object is
+// needed.
+template <class ReadOnlyData>
+Result<bpf_object*> open_object(const void* bytes, std::size_t size, const char* name,
+                                const ebn_config& config) {
+  LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = name);
+  bpf_object* object = ::bpf_object__open_mem(bytes, size, &options);
+  if (object == nullptr) {
+    return fail_errno(errno, "open the BPF object '{}'", name);
+  }
+  bpf_map* map = nullptr;
+  bpf_object__for_each_map(map, object) {
+    const std::string_view map_name = ::bpf_map__name(map);
+    if (map_name.ends_with(".rodata")) {
+      std::size_t length = 0;
+      auto* data =
+          static_cast<ReadOnlyData*>(const_cast<void*>(::bpf_map__initial_value(map, &length)));
+      data->cfg = config;
+    }
+  }
+  return object;
+}
+
+// One skeleton as open_object wants it.
+#define EBN_SKELETON(name)                                                                         \
+  [](const ebn_config& config) -> Result<bpf_object*> {                                            \
+    std::size_t size = 0;                                                                          \
+    const void* bytes = name::elf_bytes(&size);                                                    \
+    return open_object<struct name::name##__rodata>(bytes, size, #name, config);                   \
+  }
+
+constexpr ProgramRow kPrograms[] = {
+    {"tc_from_container", Hook::tc_ingress, "5.15", EBN_SKELETON(tc_from_container)},
+    {"tc_to_container", Hook::tc_egress, "5.10", EBN_SKELETON(tc_to_container)},
+    {"tc_from_uplink", Hook::tc_ingress, "5.15", EBN_SKELETON(tc_from_uplink)},
+    {"tc_to_uplink", Hook::tc_egress, "5.15", EBN_SKELETON(tc_to_uplink)},
+    {"tc_on_loopback", Hook::tc_egress, "5.10", EBN_SKELETON(tc_on_loopback)},
+};
+#undef EBN_SKELETON
+
+} // namespace
+
+std::span<const ProgramRow> program_table() {
+  return kPrograms;
+}
+
+} // namespace ebpfnet::loader

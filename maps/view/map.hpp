@@ -1,0 +1,83 @@
+// Typed access to one BPF map through its file descriptor. Every call is one bpf(2) system call and
+// is atomic per element; errors carry errno and the map's name.
+#pragma once
+
+#include <bpf/bpf.h>
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "maps/types/error.hpp"
+#include "maps/types/unique_fd.hpp"
+
+namespace ebpfnet::view {
+
+template <class Key, class Value> class MapView {
+public:
+  MapView() = default;
+  MapView(std::string name, UniqueFd fd) : name_(std::move(name)), fd_(std::move(fd)) {}
+
+  // Inserts or replaces.
+  Result<void> put(const Key& key, const Value& value) {
+    if (::bpf_map_update_elem(fd_.get(), &key, &value, BPF_ANY) != 0) {
+      return error("write to");
+    }
+    return {};
+  }
+
+  // Nothing under the key is an empty optional, not an error.
+  Result<std::optional<Value>> get(const Key& key) const {
+    Value value{};
+    if (::bpf_map_lookup_elem(fd_.get(), &key, &value) == 0) {
+      return std::optional<Value>(value);
+    }
+    if (errno == ENOENT) {
+      return std::optional<Value>();
+    }
+    return error("read from");
+  }
+
+  // Removing what is not there is success.
+  Result<void> remove(const Key& key) {
+    if (::bpf_map_delete_elem(fd_.get(), &key) != 0 && errno != ENOENT) {
+      return error("remove from");
+    }
+    return {};
+  }
+
+  // All keys at some moment: elements that come or go meanwhile may or may not be among them.
+  Result<std::vector<Key>> keys() const {
+    std::vector<Key> out;
+    Key key{};
+    Key next{};
+    const Key* previous = nullptr;
+    while (::bpf_map_get_next_key(fd_.get(), previous, &next) == 0) {
+      key = next;
+      previous = &key;
+      out.push_back(key);
+    }
+    if (errno != ENOENT) {
+      return error("list");
+    }
+    return out;
+  }
+
+  int fd() const { return fd_.get(); }
+  const std::string& name() const { return name_; }
+
+private:
+  Failure error(std::string_view doing) const {
+    auto failure = fail_errno(errno, "{} map '{}'", doing, name_);
+    if (failure.error().sys_errno == E2BIG || failure.error().sys_errno == ENOSPC) {
+      failure.error().code = ErrorCode::exhausted;
+    }
+    return failure;
+  }
+
+  std::string name_;
+  UniqueFd fd_;
+};
+
+} // namespace ebpfnet::view
