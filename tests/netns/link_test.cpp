@@ -275,29 +275,37 @@ TEST_F(Link, StaticFdbEntriesAreAddedTwiceAndRemovedTwice) {
   EXPECT_EQ(std::ranges::count_if(list_fdb(socket()).value(), is_ours), 0);
 }
 
-// Without flooding, a frame from the host reaches the container only through its static entry.
+// Without flooding, a frame from one container reaches another only through its static entry; an
+// entry of the local kind would take it to the host.
 TEST_F(Link, StaticFdbEntryForwardsFramesToThePort) {
-  const UniqueFd netns = new_netns("a");
   const IfIndex bridge = new_bridge();
-  const VethSpec spec = veth(netns.get(), bridge);
-  ASSERT_OK(create_veth(socket(), spec));
-  ASSERT_OK(
-      set_bridge_port(socket(), spec.host_index, {.learning = false, .unicast_flood = false}));
-  ASSERT_OK(set_link_up(socket(), spec.host_index));
-  Socket inside = Socket::open_in(netns.get()).value();
-  const IfIndex peer = find_link(inside, "eth0").value()->index;
-  ASSERT_OK(set_link_up(inside, peer));
+  const UniqueFd a = new_netns("a");
+  const UniqueFd b = new_netns("b");
+  const VethSpec to = veth(a.get(), bridge);
+  const VethSpec from{"veth2", IfIndex(4712), mac("02:42:00:00:00:04"), "",     1400,
+                      bridge,  "eth0",        mac("02:42:00:00:00:05"), b.get()};
+  int sending_index = 0;
+  for (const VethSpec* spec : {&to, &from}) {
+    ASSERT_OK(create_veth(socket(), *spec));
+    ASSERT_OK(
+        set_bridge_port(socket(), spec->host_index, {.learning = false, .unicast_flood = false}));
+    ASSERT_OK(set_link_up(socket(), spec->host_index));
+    Socket inside = Socket::open_in(spec->peer_netns_fd).value();
+    const IfIndex peer = find_link(inside, "eth0").value()->index;
+    ASSERT_OK(set_link_up(inside, peer));
+    sending_index = static_cast<int>(peer.value);
+  }
 
   constexpr std::uint16_t kProtocol = 0x88b5; // for local experiments, IEEE 802
   const UniqueFd receiver =
-      open_socket_in(netns.get(), AF_PACKET, SOCK_DGRAM, htons(kProtocol)).value();
-  const UniqueFd sender(::socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+      open_socket_in(a.get(), AF_PACKET, SOCK_DGRAM, htons(kProtocol)).value();
+  const UniqueFd sender = open_socket_in(b.get(), AF_PACKET, SOCK_DGRAM, 0).value();
   sockaddr_ll target{};
   target.sll_family = AF_PACKET;
   target.sll_protocol = htons(kProtocol);
-  target.sll_ifindex = static_cast<int>(bridge.value);
+  target.sll_ifindex = sending_index;
   target.sll_halen = ETH_ALEN;
-  std::ranges::copy(spec.peer_mac.bytes(), target.sll_addr);
+  std::ranges::copy(to.peer_mac.bytes(), target.sll_addr);
   const auto arrives = [&] {
     EXPECT_EQ(::sendto(sender.get(), "frame", 5, 0, reinterpret_cast<const sockaddr*>(&target),
                        sizeof(target)),
@@ -307,7 +315,7 @@ TEST_F(Link, StaticFdbEntryForwardsFramesToThePort) {
     return ::poll(&readable, 1, 300) == 1;
   };
   EXPECT_FALSE(arrives());
-  ASSERT_OK(add_fdb(socket(), spec.host_index, spec.peer_mac));
+  ASSERT_OK(add_fdb(socket(), to.host_index, to.peer_mac));
   EXPECT_TRUE(arrives());
 }
 
