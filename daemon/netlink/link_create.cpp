@@ -91,7 +91,9 @@ Result<void> make_veth(Socket& socket, const VethSpec& spec) {
 
 Result<IfIndex> create_bridge(Socket& socket, const BridgeSpec& spec) {
   TRY_VOID(doing(check_link_name(spec.name), "create bridge"));
-  Request request(RTM_NEWLINK, kCreate, ifinfomsg{});
+  ifinfomsg header{};
+  header.ifi_index = static_cast<int>(spec.index.value);
+  Request request(RTM_NEWLINK, kCreate, header);
   request.put_string(IFLA_IFNAME, spec.name);
   request.put_mac(IFLA_ADDRESS, spec.mac);
   request.nest(IFLA_LINKINFO, [&] {
