@@ -102,8 +102,8 @@ def destroy(ground_id):
     errors = []
     directory, cgroup = RUN / ground_id, cgroup2_mount() / ground_id
     for step in (
-        lambda: _end_processes(cgroup),
-        lambda: _unmount_below(directory),
+        lambda: end_processes(cgroup),
+        lambda: unmount_below(directory),
         lambda: _delete_namespaces(ground_id),
         lambda: _remove_cgroup(cgroup),
         lambda: shutil.rmtree(directory) if directory.exists() else None,
@@ -116,7 +116,8 @@ def destroy(ground_id):
         raise AssertionError(f"clean-up of {ground_id}: " + "; ".join(errors))
 
 
-def _end_processes(cgroup):
+def end_processes(cgroup):
+    """Kills everything in a cgroup and below, and waits for it."""
     if not cgroup.exists():
         return
     (cgroup / "cgroup.kill").write_text("1")
@@ -127,7 +128,7 @@ def _end_processes(cgroup):
         time.sleep(0.01)
 
 
-def _unmount_below(directory):
+def unmount_below(directory):
     for point, _ in reversed(mounts()):
         if point.is_relative_to(directory):
             if run("umount", point, check=False).returncode != 0:

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 from .errors import wait_until
+from .ground import end_processes, unmount_below
 from .namespace import PYTHON, SUPPORT, Namespace, ask_command, finish, read_answer, start
 
 SOURCE = SUPPORT.parents[1]
@@ -24,14 +25,17 @@ class Host:
         self.dir = ground.dir / name
         self.state_dir, self.run_dir = self.dir / "state", self.dir / "run"
         self.state_dir.mkdir(parents=True)
-        ground.mount("tmpfs", self.run_dir, shared=True)
-        self.bpffs = ground.mount("bpf", self.dir / "bpf") / "ebpfnet"
+        self._mount_volatile()
         ground.new_cgroup(f"{name}-daemon")
         self.daemon_cgroup, self.cgroup_root = ground.cgroup / f"{name}-daemon", ground.new_cgroup(name)
         self.log_path = self.dir / "daemon.log"
         self.socket = self.run_dir / "api.sock"
         self.daemon = None
         self.expected_drops = set()
+
+    def _mount_volatile(self):
+        self.ground.mount("tmpfs", self.run_dir, shared=True)
+        self.bpffs = self.ground.mount("bpf", self.dir / "bpf") / "ebpfnet"
 
     # --- the daemon
 
@@ -82,6 +86,18 @@ class Host:
 
     def log(self):
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+
+    def reboot(self):
+        """What a reboot leaves of the host: its state directory and its uplink."""
+        if self.daemon is not None:
+            self.kill_daemon()
+        for cgroup in (self.cgroup_root, self.daemon_cgroup):
+            end_processes(cgroup)
+        unmount_below(self.run_dir)
+        unmount_below(self.bpffs.parent)
+        for link in self.ns.link_names() - {"lo", UPLINK}:
+            self.ns.run("ip", "link", "del", link, check=False)
+        self._mount_volatile()
 
     # --- the command line
 
