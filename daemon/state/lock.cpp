@@ -1,0 +1,46 @@
+#include "daemon/state/lock.hpp"
+
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include <string>
+
+namespace ebpfnet::state {
+
+namespace {
+
+// The pid that the holder wrote; "unknown" in the moment before it has.
+std::string holder_of(int fd) {
+  char text[16] = {};
+  const auto length = ::pread(fd, text, sizeof text - 1, 0);
+  std::string pid(text, length > 0 ? static_cast<std::size_t>(length) : 0);
+  pid.erase(pid.find_last_not_of("\n") + 1);
+  return pid.empty() ? "unknown" : pid;
+}
+
+} // namespace
+
+Result<DirLock> DirLock::acquire(const std::filesystem::path& dir, std::string_view purpose) {
+  const auto file = dir / ".lock";
+  UniqueFd fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!fd) {
+    return fail_errno(errno, "open lock file '{}'", file.string());
+  }
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) {
+      return fail_errno(errno, "lock '{}'", file.string());
+    }
+    return Failure(Error{ErrorCode::conflict, EWOULDBLOCK,
+                         fmt::format("another {} (pid {}) uses state directory '{}'", purpose,
+                                     holder_of(fd.get()), dir.string()),
+                         "stop it first, or give this one a state directory of its own"});
+  }
+  const std::string pid = fmt::format("{}\n", ::getpid());
+  if (::ftruncate(fd.get(), 0) != 0 ||
+      ::pwrite(fd.get(), pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
+    return fail_errno(errno, "write pid to '{}'", file.string());
+  }
+  return DirLock(std::move(fd));
+}
+
+} // namespace ebpfnet::state
