@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need, builds with warnings as errors, checks style and runs all tests.
 # Without root only the unit tests run (the others make network namespaces and load BPF).
-# usage: test.sh [--all]     --all: also builds with g++ 12
+# usage: test.sh [--all]     --all: also builds with g++ 12 and reads everything with clang's analyzer
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 all=no
@@ -50,8 +50,12 @@ fi
 step "packages" scripts/install-deps.sh test || exit 1
 step "build, warnings are errors" build ci || exit 1
 step "format and shell scripts" scripts/lint.sh format shell
-step "clang-tidy" scripts/lint.sh tidy
-[ $all = no ] || step "build with g++ 12" build gcc
+if [ $all = yes ]; then
+  step "clang-tidy and analyzer" scripts/lint.sh tidy-all
+  step "build with g++ 12" build gcc
+else
+  step "clang-tidy" scripts/lint.sh tidy
+fi
 step "unit tests with sanitizers" sanitized_unit_tests
 step "tests" all_tests
 
