@@ -5,15 +5,18 @@ import socket
 import sqlite3
 
 import pytest
+from conftest import make_lab
 from lab import wait_until
 from lab.traces import traces
 
 
-@pytest.fixture
-def net(host):
-    host.create_network("net", "--subnet", "10.9.0.0/24")
-    host.run_idle("web", network="net")
-    return host
+@pytest.fixture(scope="module")
+def net(request):
+    """One host for all refusals: each must leave it as it was."""
+    with make_lab(request) as lab:
+        lab.host.create_network("net", "--subnet", "10.9.0.0/24")
+        lab.host.run_idle("web", network="net")
+        yield lab.host
 
 
 @pytest.mark.parametrize(

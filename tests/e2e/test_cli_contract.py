@@ -4,16 +4,23 @@ import re
 import subprocess
 
 import pytest
+from conftest import make_lab
 from lab.host import binary
 
 ID = re.compile(r"[0-9a-f]{64}")
 
 
-@pytest.fixture
-def net(host):
+@pytest.fixture(scope="module")
+def net(request):
+    """One host for all tests that only look, or put back what they change."""
+    with make_lab(request) as lab:
+        fill(lab.host)
+        yield lab.host
+
+
+def fill(host):
     host.create_network("net", "--subnet", "10.9.0.0/24", "--label", "tier=front", "-o", "com.docker.network.driver.mtu=1400")
     host.run_idle("web", network="net", flags=["-p", "8000:80", "--label", "app=shop", "-e", "A=b"])
-    return host
 
 
 def test_creating_prints_the_full_id_and_rm_what_it_removed(host):
@@ -92,6 +99,7 @@ def test_ps(net):
     assert "Exited (3)" in by_name["done"]
     assert net.sandbox_names(all=False) == {"web"}
     assert net.cli("ps", "-q").stdout.strip() == net.inspect("web")["Id"][:12]
+    net.cli("rm", "done")
 
 
 def test_network_prune_keeps_what_is_used(net):
@@ -111,14 +119,14 @@ def test_status_and_version(net):
 @pytest.mark.parametrize(
     "words", [["nonesuch"], ["network", "nonesuch"], ["network", "create"], ["run"], ["network", "create", "--mystery", "x"], ["rm"], []]
 )
-def test_wrong_usage_is_2(host, words):
-    done = host.cli(*words, check=False)
+def test_wrong_usage_is_2(net, words):
+    done = net.cli(*words, check=False)
     assert done.returncode == 2 and done.stderr, (done.returncode, done.stderr)
 
 
 @pytest.mark.parametrize("driver", ["overlay", "macvlan", "ipvlan"])
-def test_drivers_that_are_not_built_are_refused_by_name(host, driver):
-    assert driver in host.refused("network", "create", "-d", driver, "n")
+def test_drivers_that_are_not_built_are_refused_by_name(net, driver):
+    assert driver in net.refused("network", "create", "-d", driver, "n")
 
 
 def test_help_needs_no_daemon():

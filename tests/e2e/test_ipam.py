@@ -4,6 +4,15 @@ import concurrent.futures
 import ipaddress
 
 import pytest
+from conftest import make_lab
+
+
+@pytest.fixture(scope="module")
+def refusing(request):
+    """One host for all refusals: they leave nothing behind."""
+    with make_lab(request) as lab:
+        lab.host.create_network("net", "--subnet", "10.9.0.0/24")
+        yield lab.host
 
 
 def config(host, network):
@@ -162,10 +171,10 @@ def test_concurrent_requests_never_get_the_same_address(host):
         (["--ip-range", "10.1.2.0/25"], "must have a corresponding subnet"),
     ],
 )
-def test_impossible_pools_are_refused(host, flags, words):
-    done = host.cli("network", "create", *flags, "bad", check=False)
+def test_impossible_pools_are_refused(refusing, flags, words):
+    done = refusing.cli("network", "create", *flags, "bad", check=False)
     assert done.returncode in (1, 2) and words in done.stderr, done.stderr
-    assert "bad" not in host.network_names()
+    assert "bad" not in refusing.network_names()
 
 
 @pytest.mark.parametrize(
@@ -173,8 +182,7 @@ def test_impossible_pools_are_refused(host, flags, words):
     [("net", "10.8.0.5", "10.8.0.5"), ("net", "10.9.0.0", "10.9.0.0"), ("net", "10.9.0.255", "10.9.0.255"),
      ("net", "10.9.0.1", "10.9.0.1"), ("net", "banana", "banana"), ("bridge", "172.17.0.9", "user-defined networks only")],
 )  # fmt: skip
-def test_impossible_addresses_are_refused(host, network, address, words):
-    host.create_network("net", "--subnet", "10.9.0.0/24")
-    done = host.cli("run", "-d", "--name", "bad", "--network", network, "--ip", address, "--", "sleep", "9", check=False)
+def test_impossible_addresses_are_refused(refusing, network, address, words):
+    done = refusing.cli("run", "-d", "--name", "bad", "--network", network, "--ip", address, "--", "sleep", "9", check=False)
     assert done.returncode in (2, 125) and words in done.stderr, done.stderr
-    assert "bad" not in host.sandbox_names()
+    assert "bad" not in refusing.sandbox_names()
