@@ -1,4 +1,4 @@
-"""Checks the rules of the tree: includes point down only, each library has one home, some calls stand in one place, and
+"""Checks the rules of the tree: includes and link lists point down only, each library has one home, some calls stand in one place, and
 files stay short. A violation is printed as FILE:LINE: what is wrong and which rule it breaks; exit code 1 then.
 
 usage: check.py SOURCE_DIR
@@ -102,6 +102,26 @@ def check_text(path, text):
             yield number, problem
 
 
+def target_home(target):
+    """daemon_api -> daemon/api, loader -> loader, tc_to_uplink_skel -> bpf/programs; None for other people's libraries."""
+    if target.endswith("_skel"):
+        return "bpf/programs"
+    return target.replace("_", "/", 1) if re.fullmatch(r"(maps|loader|daemon|cli)(_\w+)?", target) else None
+
+
+def check_links(path, text):
+    """Problems of one CMakeLists.txt: (line number, what is wrong). The link lists obey the rules of the includes."""
+    text = re.sub(r"#[^\n]*", "", text)
+    for call in re.finditer(r"\b(target_link_libraries|daemon_library)\s*\(([^)]*)\)", text):
+        user, *words = call.group(2).split()
+        home = home_of(target_home(user) or path)
+        for word in words:
+            target = target_home(word)
+            if target and target != home and not any(f"{target}/".startswith(f"{f}/") for f in MAY_INCLUDE[home]):
+                if not target.startswith(f"{home}/"):
+                    yield text.count("\n", 0, call.start()) + 1, f"{user} ({home}/) must not link {word}"
+
+
 def source_files(root):
     for folder in ("bpf", "maps", "loader", "daemon", "cli", "tests"):
         for file in sorted((root / folder).rglob("*")):
@@ -114,6 +134,13 @@ def check_tree(root):
         path = file.relative_to(root).as_posix()
         for number, problem in check_text(path, file.read_text()):
             yield f"{path}:{number}: {problem}"
+
+
+    for file in sorted(root.rglob("CMakeLists.txt")):
+        path = file.relative_to(root).as_posix()
+        if home_of(path):
+            for number, problem in check_links(path, file.read_text()):
+                yield f"{path}:{number}: {problem}"
 
 
 def main():

@@ -70,6 +70,27 @@ class Length(unittest.TestCase):
         self.assertEqual(problems("daemon/a.cpp", "int x;\n" * 450), [])
 
 
+class Links(unittest.TestCase):
+    def problems(self, path, text):
+        return [problem for _, problem in check.check_links(path, text)]
+
+    def test_point_down(self):
+        text = "target_link_libraries(loader PUBLIC maps_view PkgConfig::libbpf)\ntarget_link_libraries(loader PRIVATE x_skel)\n"
+        self.assertEqual(self.problems("loader/CMakeLists.txt", text), [])
+        self.assertEqual(self.problems("daemon/CMakeLists.txt", "daemon_library(daemon_dns dns daemon_services loader)"), [])
+        self.assertEqual(self.problems("cli/CMakeLists.txt", "target_link_libraries(ebpfnet PRIVATE daemon_api maps_types)"), [])
+
+    def test_pointing_up_is_found(self):
+        for path, text in (
+            ("maps/CMakeLists.txt", "target_link_libraries(maps_view PUBLIC loader)"),
+            ("loader/CMakeLists.txt", "target_link_libraries(loader\n  PUBLIC daemon_api)"),
+            ("daemon/CMakeLists.txt", "daemon_library(daemon_api api daemon_state)"),
+            ("daemon/CMakeLists.txt", "target_link_libraries(ebpfnetd PRIVATE tc_to_uplink_skel)"),
+            ("cli/CMakeLists.txt", "target_link_libraries(ebpfnet PRIVATE daemon_network)"),
+        ):
+            self.assertEqual(len(self.problems(path, text)), 1, (path, text))
+
+
 class Tree(unittest.TestCase):
     def test_names_file_and_line(self):
         with tempfile.TemporaryDirectory() as folder:
