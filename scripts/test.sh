@@ -62,7 +62,7 @@ step "tests" all_tests
 printf '\n=== summary after %d minutes\n' $(((SECONDS - started + 30) / 60))
 skipped=$(sed -n 's/^\(SKIPPED \[.*\)/  \1/p; s/.*- \(.*\) (Skipped)$/  \1/p' "$log" build/Testing/Temporary/LastTest.log 2>/dev/null | sort -u)
 if [ -n "$skipped" ]; then printf 'skipped:\n%s\n' "$skipped"; else echo "skipped: none"; fi
-if [ ${#selection[@]} -gt 0 ]; then echo "not run without root: tests with the labels packet and e2e"; fi
+if [ ${#selection[@]} -gt 0 ]; then echo "not run without root: tests with the labels netns, packet and e2e"; fi
 grep -E '^[[:space:]]*[0-9]+ - .*\((Failed|Timeout|Not Run|.*[Ee]xception.*)\)' "$log"
 for name in "${failed[@]}"; do echo "FAILED stage: $name"; done
 grep -E '^[0-9]+% tests passed' "$log"
