@@ -1,0 +1,115 @@
+// ebpfnet network create: sends what was typed; ranges and gateways go with the subnet that
+// contains them.
+#include <fmt/core.h>
+#include <memory>
+
+#include "cli/commands/commands.hpp"
+#include "cli/output.hpp"
+#include "daemon/api/json.hpp"
+#include "maps/types/ip.hpp"
+
+namespace ebpfnet::cli {
+namespace {
+
+struct Flags {
+  api::NetworkCreate request;
+  std::vector<std::string> subnets;
+  std::vector<std::string> ranges;
+  std::vector<std::string> gateways;
+  std::vector<std::string> aux_addresses;
+  std::vector<std::string> options;
+  std::vector<std::string> labels;
+};
+
+// The configuration whose subnet contains `address`.
+Result<api::IpamConfig*> config_for(std::vector<api::IpamConfig>& ipam, std::string_view what,
+                                    const IpAddress& address) {
+  if (ipam.empty()) {
+    return fail(ErrorCode::invalid, "every ip-range or gateway must have a corresponding subnet");
+  }
+  for (api::IpamConfig& config : ipam) {
+    if (TRY(IpPrefix::from(config.subnet)).contains(address)) {
+      return &config;
+    }
+  }
+  return fail(ErrorCode::invalid, "no matching subnet for {}", what);
+}
+
+Result<void> add_range(std::vector<api::IpamConfig>& ipam, const std::string& range) {
+  IpPrefix prefix = TRY(IpPrefix::from(range));
+  api::IpamConfig* config = TRY(config_for(ipam, "range " + range, prefix.address()));
+  if (!config->ip_range.empty()) {
+    return fail(ErrorCode::invalid,
+                "cannot configure multiple ranges ({}, {}) on the same subnet ({})", range,
+                config->ip_range, config->subnet);
+  }
+  config->ip_range = range;
+  return {};
+}
+
+Result<void> add_gateway(std::vector<api::IpamConfig>& ipam, const std::string& gateway) {
+  IpAddress address = TRY(IpAddress::from(gateway));
+  api::IpamConfig* config = TRY(config_for(ipam, "gateway " + gateway, address));
+  if (!config->gateway.empty()) {
+    return fail(ErrorCode::invalid,
+                "cannot configure multiple gateways ({}, {}) on the same subnet ({})", gateway,
+                config->gateway, config->subnet);
+  }
+  config->gateway = gateway;
+  return {};
+}
+
+Result<void> set_ipam(Context& context, const Flags& flags, std::vector<api::IpamConfig>& ipam) {
+  for (const std::string& subnet : flags.subnets) {
+    ipam.push_back({.subnet = subnet});
+  }
+  for (const std::string& range : flags.ranges) {
+    TRY_VOID(add_range(ipam, range));
+  }
+  for (const std::string& gateway : flags.gateways) {
+    TRY_VOID(add_gateway(ipam, gateway));
+  }
+  auto aux_addresses = TRY(parse_pairs(context, "--aux-address", flags.aux_addresses));
+  for (const auto& [name, text] : aux_addresses) {
+    IpAddress address = TRY(IpAddress::from(text));
+    api::IpamConfig* config = TRY(config_for(ipam, "aux-address " + text, address));
+    config->aux_addresses[name] = text;
+  }
+  return {};
+}
+
+Result<int> create(Context& context, const Flags& flags) {
+  api::NetworkCreate request = flags.request;
+  TRY_VOID(set_ipam(context, flags, request.ipam));
+  request.options = TRY(parse_pairs(context, "--opt", flags.options));
+  request.labels = TRY(parse_pairs(context, "--label", flags.labels));
+  nlohmann::json reply = TRY(context.client.post("/v1/networks", api::to_json(request)));
+  fmt::print("{}\n", text_at(reply, "Id"));
+  return 0;
+}
+
+} // namespace
+
+Action network_create(CLI::App& app) {
+  auto flags = std::make_shared<Flags>();
+  app.add_option("-d,--driver", flags->request.driver, "bridge, overlay, macvlan or ipvlan")
+      ->type_name("DRIVER");
+  add_repeated(app, "--subnet", flags->subnets,
+               "Subnet; without one it comes from the default pools")
+      ->type_name("CIDR");
+  add_repeated(app, "--ip-range", flags->ranges, "Part of a subnet for addresses chosen by itself")
+      ->type_name("CIDR");
+  add_repeated(app, "--gateway", flags->gateways, "Address of the gateway in a subnet")
+      ->type_name("IP");
+  add_repeated(app, "--aux-address", flags->aux_addresses, "Address never to be given out")
+      ->type_name("NAME=IP");
+  app.add_flag("--internal", flags->request.internal, "No way out of the network, and none in");
+  app.add_flag("--ipv6", flags->request.enable_ipv6, "Give IPv6 addresses too");
+  app.add_flag("--attachable", flags->request.attachable, "Let sandboxes join an overlay by hand");
+  add_repeated(app, "-o,--opt", flags->options, "Option of the driver")->type_name("KEY=VALUE");
+  add_repeated(app, "--label", flags->labels, "Label of the network")->type_name("K=V");
+  app.add_option("NAME", flags->request.name, "Name of the network")->required();
+  return [flags](Context& context) { return create(context, *flags); };
+}
+
+} // namespace ebpfnet::cli

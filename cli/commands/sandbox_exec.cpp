@@ -1,0 +1,36 @@
+// ebpfnet exec: a further process in a running sandbox, with the terminal of this one.
+#include <memory>
+
+#include "cli/attached.hpp"
+#include "cli/commands/commands.hpp"
+#include "cli/output.hpp"
+#include "cli/sandbox_flags.hpp"
+#include "daemon/api/json.hpp"
+
+namespace ebpfnet::cli {
+namespace {
+
+struct Flags {
+  std::string sandbox;
+  ProcessFlags process;
+};
+
+Result<int> exec_in(Context& context, const Flags& flags) {
+  api::SandboxExec request;
+  request.process = TRY(to_process(context, flags.process));
+  TRY_VOID(check_terminal(request.process));
+  nlohmann::json reply =
+      TRY(context.client.post(path_of("sandboxes", flags.sandbox, "exec"), api::to_json(request)));
+  return attach(text_at(reply, "AttachSocket"), request.process);
+}
+
+} // namespace
+
+Action sandbox_exec(CLI::App& app) {
+  auto flags = std::make_shared<Flags>();
+  add_process_flags(app, flags->process);
+  app.add_option("SANDBOX", flags->sandbox, "Sandbox")->required();
+  return [flags](Context& context) { return exec_in(context, *flags); };
+}
+
+} // namespace ebpfnet::cli

@@ -1,0 +1,62 @@
+// ebpfnet run: creates and starts a sandbox in one request, then hands it the terminal or prints
+// its id.
+#include <fmt/core.h>
+#include <memory>
+
+#include "cli/attached.hpp"
+#include "cli/commands/commands.hpp"
+#include "cli/output.hpp"
+#include "cli/sandbox_flags.hpp"
+#include "daemon/api/json.hpp"
+
+namespace ebpfnet::cli {
+namespace {
+
+struct Flags {
+  SandboxFlags sandbox;
+  ProcessFlags process;
+  bool detach = false;
+  std::string restart = "no";
+  std::string service;
+};
+
+Result<int> run_sandbox(Context& context, const Flags& flags) {
+  if (!flags.service.empty()) {
+    return fail(ErrorCode::unsupported, "--service is not built yet");
+  }
+  api::SandboxCreate request = TRY(to_request(context, flags.sandbox));
+  request.process = TRY(to_process(context, flags.process));
+  request.restart = TRY(context.typed(api::RestartPolicy::from(flags.restart)));
+  request.start = true;
+  request.attach = !flags.detach;
+  if (request.attach) {
+    TRY_VOID(check_terminal(*request.process));
+  }
+  nlohmann::json reply = TRY(context.client.post("/v1/sandboxes", api::to_json(request)));
+  if (request.attach) {
+    return attach(text_at(reply, "AttachSocket"), *request.process);
+  }
+  fmt::print("{}\n", text_at(reply, "Id"));
+  return 0;
+}
+
+} // namespace
+
+Action sandbox_run(CLI::App& app) {
+  auto flags = std::make_shared<Flags>();
+  app.add_option("--name", flags->sandbox.rest.name, "Name of the sandbox; chosen without it")
+      ->type_name("NAME");
+  app.add_flag("-d,--detach", flags->detach, "Run in the background and print the id");
+  app.add_flag("--rm", flags->sandbox.rest.auto_remove,
+               "Remove the sandbox when the command has ended");
+  add_sandbox_flags(app, flags->sandbox);
+  add_process_flags(app, flags->process);
+  add_repeated(app, "--cap-add", flags->process.process.cap_add,
+               "Capability beyond Docker's default set")
+      ->type_name("CAP");
+  app.add_option("--restart", flags->restart, "no, always or on-failure[:N]")->type_name("POLICY");
+  app.add_option("--service", flags->service)->group("");
+  return [flags](Context& context) { return run_sandbox(context, *flags); };
+}
+
+} // namespace ebpfnet::cli

@@ -1,0 +1,31 @@
+// ebpfnet status: what the daemon says about itself, as an indented tree or as JSON.
+#include <fmt/core.h>
+#include <memory>
+
+#include "cli/commands/commands.hpp"
+#include "cli/output.hpp"
+
+namespace ebpfnet::cli {
+
+Action status(CLI::App& app) {
+  struct Flags {
+    bool verify = false;
+    std::string format = "table";
+  };
+  auto flags = std::make_shared<Flags>();
+  app.add_flag("--verify", flags->verify, "Compare what is wanted with what the kernel has");
+  add_format(app, flags->format, "table or json");
+  return [flags](Context& context) -> Result<int> {
+    TRY_VOID(check_format(context, flags->format));
+    std::string query = query_of({{"verify", flags->verify ? "1" : ""}});
+    nlohmann::json reply = TRY(context.client.get("/v1/status" + query));
+    if (flags->format == "json") {
+      print_json(reply);
+    } else {
+      fmt::print("{}", tree_text(reply));
+    }
+    return 0;
+  };
+}
+
+} // namespace ebpfnet::cli

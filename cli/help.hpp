@@ -1,0 +1,17 @@
+// The --help texts: all commands, the verbs of one noun, one command.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <string_view>
+
+#include "cli/command.hpp"
+
+namespace ebpfnet::cli {
+
+std::string overview();
+// Empty when no command begins with this noun.
+std::string noun_help(std::string_view noun);
+std::string command_help(const Command& command, const CLI::App& app);
+
+} // namespace ebpfnet::cli

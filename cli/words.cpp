@@ -1,0 +1,48 @@
+// Flags are looked up as CLI11 reads them: --name VALUE, --name=VALUE, -n VALUE, -nVALUE, -xyz.
+#include "cli/words.hpp"
+
+namespace ebpfnet::cli {
+namespace {
+
+bool takes_value(const CLI::App& app, const std::string& flag) {
+  const CLI::Option* option = app.get_option_no_throw(flag);
+  return option != nullptr && option->get_items_expected_max() > 0;
+}
+
+// Does the word after this flag belong to it?
+bool value_follows(const CLI::App& app, const std::string& word) {
+  if (word.starts_with("--")) {
+    return word.find('=') == std::string::npos && takes_value(app, word);
+  }
+  for (std::size_t i = 1; i < word.size(); ++i) {
+    if (takes_value(app, std::string("-") + word[i])) {
+      return i + 1 == word.size();
+    }
+  }
+  return false;
+}
+
+} // namespace
+
+SplitWords split_command(const CLI::App& app, const std::vector<std::string>& words, int names) {
+  SplitWords split;
+  auto word = words.begin();
+  for (; word != words.end(); ++word) {
+    if (*word == "--") {
+      ++word;
+      break;
+    }
+    bool is_flag = word->size() > 1 && word->starts_with('-');
+    if (!is_flag && names-- == 0) {
+      break;
+    }
+    split.own.push_back(*word);
+    if (is_flag && value_follows(app, *word) && word + 1 != words.end()) {
+      split.own.push_back(*++word);
+    }
+  }
+  split.command.assign(word, words.end());
+  return split;
+}
+
+} // namespace ebpfnet::cli

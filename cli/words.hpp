@@ -1,0 +1,21 @@
+// Takes the command line apart before flags are parsed: global flags, the command's own words, and
+// the foreign command of `run` and `exec`, whose words must never be taken for ours.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+namespace ebpfnet::cli {
+
+struct SplitWords {
+  std::vector<std::string> own; // flags and names for the parser
+  std::vector<std::string>
+      command; // the rest: after "--", or from the first word that is neither flag nor name
+};
+
+// `app` declares the flags, so that the value of a flag is not taken for the command. `names`: how
+// many words that are no flags stand before the command.
+SplitWords split_command(const CLI::App& app, const std::vector<std::string>& words, int names);
+
+} // namespace ebpfnet::cli
