@@ -60,7 +60,8 @@ Result<void> assign(Socket& socket, UniqueFd& fd, Bound bound, std::string_view 
 } // namespace
 
 Front::Front(std::shared_ptr<Context> context, SandboxDns& sandbox)
-    : context_(std::move(context)), id_(std::move(sandbox.id)), view_(std::move(sandbox.view)),
+    : context_(std::move(context)), id_(std::move(sandbox.id)),
+      view_(std::make_shared<SandboxView>(std::move(sandbox.view))),
       open_socket_inside_(std::move(sandbox.open_socket_inside)), udp_(context_->strand),
       tcp_(context_->strand) {}
 
@@ -76,6 +77,17 @@ Result<std::shared_ptr<Front>> Front::create(std::shared_ptr<Context> context, S
 void Front::start() {
   asio::co_spawn(context_->strand, serve_udp(shared_from_this()), asio::detached);
   asio::co_spawn(context_->strand, serve_tcp(shared_from_this()), asio::detached);
+}
+
+void Front::update(SandboxView fresh) {
+  auto shared = std::make_shared<const SandboxView>(std::move(fresh));
+  const std::scoped_lock lock(view_mutex_);
+  view_ = std::move(shared);
+}
+
+std::shared_ptr<const SandboxView> Front::view() {
+  const std::scoped_lock lock(view_mutex_);
+  return view_;
 }
 
 void Front::stop() {
@@ -147,7 +159,8 @@ asio::awaitable<void> Front::serve_tcp(std::shared_ptr<Front> self) {
 }
 
 bool Front::handle(WireView wire, Transport transport, Reply reply) {
-  Answer answer = context_->resolver.resolve(wire, transport, view_);
+  const auto current = view();
+  Answer answer = context_->resolver.resolve(wire, transport, *current);
   if (answer.action == Answer::Action::drop) {
     return false;
   }
@@ -160,7 +173,7 @@ bool Front::handle(WireView wire, Transport transport, Reply reply) {
     return true;
   }
   ForwardJob job{Wire(wire.begin(), wire.end()), answer.query->question, transport,
-                 usable_upstreams(view_, context_->limits), open_socket_inside_};
+                 usable_upstreams(*current, context_->limits), open_socket_inside_};
   ++flights_.outstanding;
   asio::co_spawn(
       context_->strand,

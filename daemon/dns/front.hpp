@@ -3,6 +3,7 @@
 // keeps it alive.
 #pragma once
 
+#include <mutex>
 #include <set>
 
 #include "daemon/dns/context.hpp"
@@ -20,7 +21,7 @@ public:
                                                SandboxDns sandbox);
 
   void start();
-  void update(SandboxView view) { view_ = std::move(view); }
+  void update(SandboxView fresh); // from any thread
   void stop();
 
 private:
@@ -33,6 +34,7 @@ private:
   static asio::awaitable<void> serve_tcp(std::shared_ptr<Front> self);
   static asio::awaitable<void> serve_forward(std::shared_ptr<Front> self, Query query,
                                              ForwardJob job, Reply reply);
+  std::shared_ptr<const SandboxView> view();
   void receive_waiting();
   void send(const Wire& wire, const asio::ip::udp::endpoint& client);
   // Calls `reply` once, now or later, unless the query must be dropped (false) or the sandbox is
@@ -41,7 +43,8 @@ private:
 
   std::shared_ptr<Context> context_;
   std::string id_;
-  SandboxView view_;
+  std::mutex view_mutex_;
+  std::shared_ptr<const SandboxView> view_; // under view_mutex_
   OpenSocket open_socket_inside_;
   asio::ip::udp::socket udp_;
   asio::ip::tcp::acceptor tcp_;

@@ -4,7 +4,6 @@
 
 #include <map>
 #include <mutex>
-#include <set>
 
 #include "daemon/dns/front.hpp"
 
@@ -12,10 +11,8 @@ namespace ebpfnet::dns {
 
 struct Server::Core {
   std::shared_ptr<Context> context;
-  std::map<std::string, std::shared_ptr<Front>> fronts; // strand only
-
   std::mutex mutex;
-  std::set<std::string> ids; // under mutex: what was added and not removed, as the callers see it
+  std::map<std::string, std::shared_ptr<Front>> fronts; // under mutex
 };
 
 Server::Server(asio::io_context& loop, const services::Registry& registry, Limits limits)
@@ -32,33 +29,26 @@ Result<void> Server::add_sandbox(SandboxDns sandbox) {
   const std::string id = sandbox.id;
   auto front = TRY(Front::create(core_->context, std::move(sandbox)));
   const std::scoped_lock lock(core_->mutex);
-  if (!core_->ids.insert(id).second) {
+  if (!core_->fronts.emplace(id, front).second) {
     return fail(ErrorCode::conflict, "names of sandbox '{}' are already being served", id);
   }
-  asio::post(core_->context->strand, [core = core_, id, front] {
-    core->fronts.emplace(id, front);
-    front->start();
-  });
+  asio::post(core_->context->strand, [front] { front->start(); });
   return {};
 }
 
 void Server::update_sandbox(const std::string& id, SandboxView view) {
-  asio::post(core_->context->strand, [core = core_, id, view = std::move(view)]() mutable {
-    if (const auto found = core->fronts.find(id); found != core->fronts.end()) {
-      found->second->update(std::move(view));
-    }
-  });
+  const std::scoped_lock lock(core_->mutex);
+  if (const auto found = core_->fronts.find(id); found != core_->fronts.end()) {
+    found->second->update(std::move(view));
+  }
 }
 
 void Server::remove_sandbox(const std::string& id) {
   const std::scoped_lock lock(core_->mutex);
-  core_->ids.erase(id);
-  asio::post(core_->context->strand, [core = core_, id] {
-    if (const auto found = core->fronts.find(id); found != core->fronts.end()) {
-      found->second->stop();
-      core->fronts.erase(found);
-    }
-  });
+  if (const auto found = core_->fronts.find(id); found != core_->fronts.end()) {
+    asio::post(core_->context->strand, [front = found->second] { front->stop(); });
+    core_->fronts.erase(found);
+  }
 }
 
 } // namespace ebpfnet::dns
