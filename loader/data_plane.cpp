@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 #include <sys/vfs.h>
 
+#include <algorithm>
 #include <cstdarg>
 
 #include "loader/schema.hpp"
@@ -56,12 +57,13 @@ Result<void> check_bpffs(const fs::path& directory) {
 }
 
 // Every map that both sides know is pinned, and found again by its pin; a program's own constants
-// are not.
+// and scratch space are not.
 void pin_maps(bpf_object* object, const fs::path& root) {
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, object) {
     const std::string name = ::bpf_map__name(map);
-    if (name.find('.') == std::string::npos) {
+    if (std::ranges::any_of(view::kMaps,
+                            [&](const view::MapRow& row) { return name == row.name; })) {
       ::bpf_map__set_pin_path(map, (root / "maps" / name).c_str());
     }
   }

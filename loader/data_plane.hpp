@@ -41,6 +41,10 @@ public:
   // for sweeping.
   Result<std::vector<std::string>> pinned(std::string_view program) const;
 
+  // The loaded program of that name, for devices with an Ethernet header: to run it on a given
+  // packet or to ask the kernel about it. The data plane keeps the descriptor.
+  Result<int> program_fd(std::string_view name) { return program(name, true); }
+
   view::Maps& maps() { return *maps_; }
   const Features& features() const { return features_; }
 

@@ -30,3 +30,10 @@ static __always_inline int addr_compare(const struct ebn_addr* a, const struct e
   }
   return 0;
 }
+
+// Never the source or destination of a packet that is routed: this host, this network, groups,
+// broadcast.
+static __always_inline bool is_martian(__be32 address) {
+  const __u32 host = bpf_ntohl(address);
+  return host >> 24 == 0 || host >> 24 == 127 || host >> 28 >= 0xe;
+}

@@ -179,7 +179,10 @@ static __always_inline void copy_flow(struct ebn_flow* out, const struct ebn_flo
 
 // Moves a flow to the table of established ones. Returns 0, or the reason why it stays new. A
 // masqueraded flow was counted against the quota when its port was reserved.
-static __noinline int promote(const struct ebn_flow_key* key) {
+EBN_GLOBAL int promote(const struct ebn_flow_key* key) {
+  if (!key) {
+    return EBN_DROP_NONE;
+  }
   struct ebn_flow* old = bpf_map_lookup_elem(&new_flows, key);
   struct ebn_flow established;
   if (!old) {
@@ -222,18 +225,22 @@ static __always_inline struct flow_ref flow_find(const struct ebn_flow_key* key)
 }
 
 // Takes note of a packet of the flow; `outbound`: from the sandbox. TCP flags move the state; a
-// closing flow gets its short time-out at once.
+// closing flow gets its short time-out at once, and a flow that goes on after an RST its long one.
 static __always_inline void flow_touch(struct ebn_flow* flow, bool established, __u8 tcp_flags,
                                        bool outbound) {
   if (!flow->active) {
     flow->active = 1;
   }
-  if (flow->proto != EBN_PROTO_TCP || !(tcp_flags & (TCP_FIN | TCP_RST))) {
+  if (flow->proto != EBN_PROTO_TCP ||
+      !(tcp_flags & (TCP_FIN | TCP_RST) || flow->flags & EBN_FLOW_RST)) {
     return;
   }
   const __u8 before = flow->flags;
   if (tcp_flags & TCP_RST) {
-    flow->flags |= EBN_FLOW_RST;
+    flow->flags |= EBN_FLOW_RST | (outbound ? 0 : EBN_FLOW_RST_IN);
+  } else if (outbound == !(before & EBN_FLOW_RST_IN)) {
+    // The side in whose name the RST came goes on sending: the RST was forged or stale.
+    flow->flags &= (__u8) ~(EBN_FLOW_RST | EBN_FLOW_RST_IN);
   }
   if (tcp_flags & TCP_FIN) {
     flow->flags |= outbound ? EBN_FLOW_FIN_OUT : EBN_FLOW_FIN_IN;
@@ -244,7 +251,10 @@ static __always_inline void flow_touch(struct ebn_flow* flow, bool established, 
 }
 
 // Removes what is left of an ended flow, so that its tuple can begin anew.
-static __noinline int flow_remove(const struct ebn_flow_key* key) {
+EBN_GLOBAL int flow_remove(const struct ebn_flow_key* key) {
+  if (!key) {
+    return 0;
+  }
   const struct ebn_flow* flow = bpf_map_lookup_elem(&flows, key);
   if (!flow) {
     return 0;

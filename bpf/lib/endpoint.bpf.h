@@ -46,6 +46,9 @@ static __always_inline struct verdict deliver_routed(struct __sk_buff* skb, __u3
   __u8 dst[6], src[6];
   __builtin_memcpy(dst, ep->mac, sizeof dst);
   __builtin_memcpy(src, ep->gw_mac, sizeof src);
+  if (cfg.l2_len == 0 && !add_ethernet_header(skb)) {
+    return drop(EBN_DROP_WRITE_FAILED);
+  }
   if (!rewrite_macs(skb, dst, src)) {
     return drop(EBN_DROP_WRITE_FAILED);
   }

@@ -16,12 +16,24 @@ static __always_inline void fragment_key(struct ebn_fragment_key* key, const str
   key->proto = p->proto;
 }
 
+// Whether p is a part of a datagram that has ports, in its first part.
+static __always_inline bool needs_fragment_ports(const struct packet* p) {
+  return p->fragment != FRAGMENT_NONE &&
+         (p->proto == EBN_PROTO_TCP || p->proto == EBN_PROTO_UDP || p->proto == EBN_PROTO_ICMP);
+}
+
 // Gives a later fragment its datagram's ports, and records those of a first one. False: unknown
 // datagram.
-static __noinline bool fragment_ports(struct packet* p, __u32 scope) {
+EBN_GLOBAL bool fragment_ports(struct packet* p, __u32 scope) {
   struct ebn_fragment_key key;
+  if (!p) {
+    return false;
+  }
   fragment_key(&key, p, scope);
   if (p->fragment == FRAGMENT_FIRST) {
+    if (!p->has_ports) {
+      return true;
+    }
     const struct ebn_fragment ports = {p->sport, p->dport};
     bpf_map_update_elem(&fragments, &key, &ports, BPF_ANY);
     return true;

@@ -36,8 +36,11 @@ static __always_inline bool host_socket_uses(struct __sk_buff* skb,
 // Finds a free port for the flow `key` of p, starting at a random one, and reserves it. Returns the
 // port in host order, or a drop reason, negated. `slot` is the endpoint that sent p, `ifindex` the
 // way out.
-static __noinline int reserve_port(struct __sk_buff* skb, const struct packet* p,
-                                   const struct ebn_flow_key* key, __u32 slot, __u32 ifindex) {
+EBN_GLOBAL int reserve_port(struct __sk_buff* skb, const struct packet* p,
+                            const struct ebn_flow_key* key, __u32 slot, __u32 ifindex) {
+  if (!p || !key) {
+    return -EBN_DROP_NO_FLOW;
+  }
   const __u32 ports = (__u32)cfg.masq_last - cfg.masq_first + 1;
   const __u32 start = bpf_get_prandom_u32();
   struct ebn_masq_key reserved = {};
@@ -77,8 +80,11 @@ static __noinline int reserve_port(struct __sk_buff* skb, const struct packet* p
 
 // Records the flow whose port is reserved. 0 or a drop reason; in the latter case the reservation's
 // timer ends it.
-static __noinline int record_masq_flow(const struct packet* p, const struct ebn_flow_key* key,
-                                       __u32 slot, __u32 ifindex, __u16 port) {
+EBN_GLOBAL int record_masq_flow(const struct packet* p, const struct ebn_flow_key* key, __u32 slot,
+                                __u32 ifindex, __u16 port) {
+  if (!p || !key) {
+    return EBN_DROP_NO_FLOW;
+  }
   struct ebn_flow flow = {};
   const struct ebn_uplink* uplink = bpf_map_lookup_elem(&uplinks, &ifindex);
   if (!uplink) {
@@ -95,6 +101,23 @@ static __noinline int record_masq_flow(const struct packet* p, const struct ebn_
                                                               : EBN_DROP_NONE;
 }
 
+// Puts back a flow whose reservation still stands, from the reply p. 0 or a drop reason.
+EBN_GLOBAL int masq_restore(const struct packet* p, const struct ebn_flow_key* key, __u32 slot) {
+  if (!p || !key) {
+    return EBN_DROP_NO_FLOW;
+  }
+  struct ebn_flow flow = {};
+  flow.nat = p->dst;
+  flow.nat_port = p->dport;
+  flow.kind = EBN_FLOW_MASQUERADE;
+  flow.proto = p->proto;
+  flow.slot = slot;
+  flow.active = 1;
+  flow.created_ns = bpf_ktime_get_ns();
+  const long error = bpf_map_update_elem(&new_flows, key, &flow, BPF_NOEXIST);
+  return error && error != -EBN_EEXIST ? EBN_DROP_FLOW_TABLE_FULL : EBN_DROP_NONE;
+}
+
 // Begins a masqueraded flow: 0 or a drop reason.
 static __always_inline int masq_begin(struct __sk_buff* skb, const struct packet* p,
                                       const struct ebn_flow_key* key, __u32 slot, __u32 ifindex) {
@@ -105,7 +128,10 @@ static __always_inline int masq_begin(struct __sk_buff* skb, const struct packet
 // Puts back the reservation of a live flow whose entry is gone, so that replies find it again.
 // `key` and `p` are those of a packet from the sandbox. Looked at every 16th packet of a flow,
 // which keeps the cost per packet near 2 ns.
-static __noinline int masq_repair(const struct packet* p, const struct ebn_flow_key* key) {
+EBN_GLOBAL int masq_repair(const struct packet* p, const struct ebn_flow_key* key) {
+  if (!p || !key) {
+    return 0;
+  }
   struct ebn_masq_key reserved = {};
   struct ebn_masq value = {};
   value.flow = *key;

@@ -36,10 +36,28 @@ static __always_inline struct verdict route_out(struct __sk_buff* skb, const str
   return send_out(route);
 }
 
+// What the translation of a packet needs of its flow. A copy: the entry may be gone once the flow
+// was promoted.
+struct way {
+  struct ebn_addr nat;
+  __u32 peer_slot;
+  __be16 nat_port;
+  __be16 peer_port;
+  __u8 kind;
+};
+
+static __always_inline void way_of(struct way* out, const struct ebn_flow* flow) {
+  out->nat = flow->nat;
+  out->peer_slot = flow->peer_slot;
+  out->nat_port = flow->nat_port;
+  out->peer_port = flow->peer_port;
+  out->kind = flow->kind;
+}
+
 // A server's reply to a client on this host, back to the client's endpoint.
 static __always_inline struct verdict
-to_neighbour_client(struct __sk_buff* skb, const struct packet* p, const struct ebn_flow* flow) {
-  const __u32 slot = flow->peer_slot;
+to_neighbour_client(struct __sk_buff* skb, const struct packet* p, const struct way* way) {
+  const __u32 slot = way->peer_slot;
   const struct ebn_endpoint* client = endpoint_at(slot);
   if (!client) {
     return drop(EBN_DROP_UNKNOWN_ENDPOINT);
@@ -48,10 +66,10 @@ to_neighbour_client(struct __sk_buff* skb, const struct packet* p, const struct 
     return drop(EBN_DROP_TOO_BIG);
   }
   struct translation t = translation_of(p);
-  t.src = flow->nat.w[3];
-  t.sport = flow->nat_port;
+  t.src = way->nat.w[3];
+  t.sport = way->nat_port;
   t.dst = client->addr4.w[3];
-  t.dport = flow->peer_port;
+  t.dport = way->peer_port;
   t.ttl = ttl_after_hop(p->ttl);
   count(client->network, EBN_PATH_PUBLISHED, skb->len);
   if (!translate(skb, p, &t)) {
@@ -60,32 +78,44 @@ to_neighbour_client(struct __sk_buff* skb, const struct packet* p, const struct 
   return deliver_routed(skb, slot, client);
 }
 
-// A packet of a known flow. The reply of a server to its client makes a new flow an established
-// one.
+// A server's reply makes a new flow an established one; for TCP, the client's next segment does.
+// 0 or a drop reason.
+static __always_inline int note_reply(struct ebn_flow* flow, const struct ebn_flow_key* key) {
+  if (flow->proto != EBN_PROTO_TCP) {
+    return promote(key);
+  }
+  if (!(flow->flags & EBN_FLOW_REPLIED)) {
+    flow->flags |= EBN_FLOW_REPLIED;
+  }
+  return EBN_DROP_NONE;
+}
+
+// A packet of a known flow.
 static __always_inline struct verdict out_of_flow(struct __sk_buff* skb, const struct packet* p,
                                                   const struct ebn_endpoint* ep,
                                                   const struct ebn_flow_key* key,
                                                   struct flow_ref found) {
   struct ebn_flow* flow = found.flow;
-  if (flow->kind != EBN_FLOW_MASQUERADE && !found.established) {
-    const int refused = promote(key);
+  struct way way;
+  way_of(&way, flow);
+  flow_touch(flow, found.established, p->tcp_flags, true);
+  if (way.kind == EBN_FLOW_MASQUERADE && found.established) {
+    masq_verify(p, key, flow);
+  }
+  if (way.kind != EBN_FLOW_MASQUERADE && !found.established) {
+    const int refused = note_reply(flow, key);
     if (refused) {
       return drop(refused);
     }
   }
-  flow_touch(flow, found.established, p->tcp_flags, true);
-  if (flow->kind == EBN_FLOW_NEIGHBOUR) {
-    return to_neighbour_client(skb, p, flow);
-  }
-  if (flow->kind == EBN_FLOW_MASQUERADE && found.established) {
-    masq_verify(p, key, flow);
+  if (way.kind == EBN_FLOW_NEIGHBOUR) {
+    return to_neighbour_client(skb, p, &way);
   }
   struct route route;
   if (p->ttl <= 1 || !find_route(skb, p, ep->network, &route)) {
     return to_stack(skb, p, ep);
   }
-  const struct ebn_addr nat = flow->nat;
-  return route_out(skb, p, ep, &nat, flow->nat_port, &route);
+  return route_out(skb, p, ep, &way.nat, way.nat_port, &route);
 }
 
 // Whether a packet without a flow may begin one towards the outside.

@@ -8,6 +8,7 @@
 #include "maps/defs/host_addrs.bpf.h"
 #include "maps/defs/port_index.bpf.h"
 #include "maps/defs/published.bpf.h"
+#include "maps/defs/subnets.bpf.h"
 
 // The chain that (proto, port) belongs to, or 0. One inlined array read.
 static __always_inline __u32 published_chain(__u8 proto, __be16 port) {
@@ -23,6 +24,12 @@ static __always_inline __u32 published_chain(__u8 proto, __be16 port) {
 
 static __always_inline bool is_host_address(const struct ebn_addr* addr) {
   return bpf_map_lookup_elem(&host_addrs, addr) != NULL;
+}
+
+// Whether the address belongs to a network of this host.
+static __always_inline bool in_some_subnet(const struct ebn_addr* addr) {
+  const struct ebn_subnet_key key = {128, *addr};
+  return bpf_map_lookup_elem(&subnets, &key) != NULL;
 }
 
 static __always_inline bool publish_matches(const struct ebn_publish* record,
@@ -64,37 +71,40 @@ struct inbound {
   __u32 peer_slot; // the client's endpoint, 0 for one outside this host
 };
 
+// Kept off the stack, which 6.1 limits to 512 bytes over all frames. Nothing interrupts a program
+// for another one of ours on the same CPU.
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, struct inbound);
+} scratch SEC(".maps");
+
+static __always_inline struct inbound* inbound_scratch(void) {
+  const __u32 only = 0;
+  return bpf_map_lookup_elem(&scratch, &only);
+}
+
 static __always_inline bool same_inbound(const struct ebn_flow* flow, const struct packet* p,
                                          const struct inbound* in) {
   return flow->slot == in->slot && flow->peer_slot == in->peer_slot && flow->nat_port == p->dport &&
          addr_equal(&flow->nat, &p->dst);
 }
 
-// Finds or begins the flow of p. 0 or a drop reason. A SYN on an ended flow begins anew; a segment
-// without a flow does not make one.
-static __noinline int inbound_flow(const struct packet* p, const struct inbound* in) {
-  const struct ebn_flow_key* key = &in->key;
-  const bool opens =
-      p->proto != EBN_PROTO_TCP || (p->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN;
-  struct flow_ref found = flow_find(key);
-  if (found.flow && found.established && opens && found.flow->kind != EBN_FLOW_MASQUERADE &&
-      flow_is_closed(found.flow)) {
-    if (!bpf_map_delete_elem(&flows, key)) {
-      quota_give(key->sandbox);
-    }
-    found.flow = NULL;
-  }
-  if (found.flow && (found.established || same_inbound(found.flow, p, in))) {
-    if (!same_inbound(found.flow, p, in)) {
-      return EBN_DROP_NAT_COLLISION;
-    }
-    flow_touch(found.flow, found.established, p->tcp_flags, false);
-    return EBN_DROP_NONE;
-  }
-  if (!opens) {
-    return EBN_DROP_NO_FLOW;
-  }
+// The client's segment that completes a handshake. Not before it is the flow an established one:
+// the answer of a server to a forged SYN proves nothing.
+static __always_inline bool completes_handshake(const struct ebn_flow* flow,
+                                                const struct packet* p) {
+  return p->proto == EBN_PROTO_TCP && flow->flags & EBN_FLOW_REPLIED &&
+         (p->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_ACK;
+}
+
+static __always_inline int begin_inbound(const struct packet* p, const struct inbound* in) {
   struct ebn_flow flow = {};
+  // What comes from outside cannot have an address of the inside.
+  if (!in->peer_slot && (is_martian(p->src.w[3]) || in_some_subnet(&p->src))) {
+    return EBN_DROP_MARTIAN;
+  }
   flow.nat = p->dst;
   flow.nat_port = p->dport;
   flow.kind = in->peer_slot ? EBN_FLOW_NEIGHBOUR : EBN_FLOW_PUBLISHED;
@@ -104,8 +114,37 @@ static __noinline int inbound_flow(const struct packet* p, const struct inbound*
   flow.peer_port = p->sport;
   flow.active = 1;
   flow.created_ns = bpf_ktime_get_ns();
-  return bpf_map_update_elem(&new_flows, key, &flow, BPF_ANY) ? EBN_DROP_FLOW_TABLE_FULL
-                                                              : EBN_DROP_NONE;
+  return bpf_map_update_elem(&new_flows, &in->key, &flow, BPF_ANY) ? EBN_DROP_FLOW_TABLE_FULL
+                                                                   : EBN_DROP_NONE;
+}
+
+// Finds or begins the flow of p. 0 or a drop reason. A SYN on an ended flow begins anew; a segment
+// without a flow does not make one.
+EBN_GLOBAL int inbound_flow(const struct packet* p, const struct inbound* in) {
+  if (!p || !in) {
+    return EBN_DROP_NO_FLOW;
+  }
+  const struct ebn_flow_key* key = &in->key;
+  const bool opens =
+      p->proto != EBN_PROTO_TCP || (p->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN;
+  struct flow_ref found = flow_find(key);
+  if (found.flow && opens && flow_is_closed(found.flow)) {
+    if (found.established) {
+      flow_remove(key);
+    }
+    found.flow = NULL;
+  }
+  if (found.flow && same_inbound(found.flow, p, in)) {
+    flow_touch(found.flow, found.established, p->tcp_flags, false);
+    if (!found.established && completes_handshake(found.flow, p)) {
+      return promote(key);
+    }
+    return EBN_DROP_NONE;
+  }
+  if (found.flow && found.established) {
+    return EBN_DROP_NAT_COLLISION;
+  }
+  return opens ? begin_inbound(p, in) : EBN_DROP_NO_FLOW;
 }
 
 // Delivers a client's packet to the endpoint of its record.

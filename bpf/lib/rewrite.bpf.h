@@ -108,6 +108,19 @@ static __always_inline __u8 ttl_after_hop(__u8 ttl) {
   return ttl > 1 ? ttl - 1 : ttl;
 }
 
+// For what came by a device without Ethernet headers and goes on to one that has them.
+static __always_inline bool add_ethernet_header(struct __sk_buff* skb) {
+  if (bpf_skb_change_head(skb, sizeof(struct ethhdr), 0)) {
+    return false;
+  }
+  struct ethhdr* eth = ethernet_header(skb);
+  if (!eth) {
+    return false;
+  }
+  eth->h_proto = bpf_htons(ETH_P_IP);
+  return true;
+}
+
 static __always_inline bool rewrite_macs(struct __sk_buff* skb, const __u8* dst, const __u8* src) {
   struct ethhdr* eth = ethernet_header(skb);
   if (!eth) {

@@ -11,16 +11,31 @@ struct route {
   struct bpf_redir_neigh next_hop;
 };
 
+// Bytes of the IP packet, or of each of those that a GSO packet becomes (TCP options left out). The
+// kernel compares it with the MTU of the route.
+static __always_inline __u16 routed_len(const struct __sk_buff* skb, const struct packet* p) {
+  if (!skb->gso_size) {
+    return (__u16)p->ip_len;
+  }
+  const __u32 transport_len =
+      p->proto == EBN_PROTO_TCP ? sizeof(struct tcphdr) : sizeof(struct udphdr);
+  return (__u16)(p->l4_off - cfg.l2_len + transport_len + skb->gso_size);
+}
+
 // False: the host cannot forward this packet (no route, local destination, larger than the device's
 // MTU): its stack shall answer.
-static __noinline bool find_route(struct __sk_buff* skb, const struct packet* p, __u32 network,
-                                  struct route* out) {
+EBN_GLOBAL bool find_route(struct __sk_buff* skb, const struct packet* p, __u32 network,
+                           struct route* out) {
+  if (!p || !out) {
+    return false;
+  }
   struct bpf_fib_lookup fib = {};
   fib.family = EBN_AF_INET;
   fib.l4_protocol = p->proto;
   fib.sport = p->sport;
   fib.dport = p->dport;
   fib.ifindex = EBN_BRIDGE_IFINDEX_BASE + network;
+  fib.tot_len = routed_len(skb, p);
   fib.ipv4_src = p->src.w[3];
   fib.ipv4_dst = p->dst.w[3];
   const long rc = bpf_fib_lookup(skb, &fib, sizeof fib, 0);

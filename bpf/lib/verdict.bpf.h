@@ -39,9 +39,12 @@ static __always_inline void count(__u32 network, enum ebn_path path, __u32 bytes
 
 static __always_inline int finish(__u32 network, struct verdict v) {
   if (v.reason != EBN_DROP_NONE) {
+    // The compiler knows the range of the reasons; the verifier must see it.
+    __u32 reason = v.reason;
+    asm volatile("" : "+r"(reason));
     struct ebn_counters* row = bpf_map_lookup_elem(&counters, &network);
     if (row) {
-      row->drops[v.reason & (EBN_DROP_LIMIT - 1)] += 1;
+      row->drops[reason & (EBN_DROP_LIMIT - 1)] += 1;
     }
   }
   return v.action;

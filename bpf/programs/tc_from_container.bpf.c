@@ -3,7 +3,6 @@
 // short cut to neighbours, isolation, published ports, NAT, and the way out.
 #include "bpf/lib/arp.bpf.h"
 #include "bpf/lib/outbound.bpf.h"
-#include "maps/defs/subnets.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -17,18 +16,17 @@ static __always_inline bool source_is_allowed(const struct ebn_endpoint* ep,
          p->dport == bpf_htons(67);
 }
 
-static __always_inline bool is_martian(__be32 address) {
-  const __u32 host = bpf_ntohl(address);
-  return host >> 24 == 0 || host >> 24 == 127 || host >> 28 >= 0xe;
-}
-
 // To an endpoint of the same network: bytes unchanged, one lookup. A server that serves neighbours
 // through a published port may be answering such a flow.
-static __always_inline struct verdict to_neighbour(struct __sk_buff* skb, const struct packet* p,
+static __always_inline struct verdict to_neighbour(struct __sk_buff* skb, struct packet* p,
                                                    const struct ebn_endpoint* ep,
                                                    const struct ebn_network* net,
                                                    const struct ebn_dest* dest) {
   const __u32 slot = dest->slot;
+  // A later fragment of unknown ports is of a datagram whose first part went by untranslated.
+  if (ep->flags & EBN_EP_NAT_LOCAL && needs_fragment_ports(p)) {
+    fragment_ports(p, ep->sandbox);
+  }
   if (ep->flags & EBN_EP_NAT_LOCAL && p->has_ports) {
     struct ebn_flow_key key;
     flow_key(&key, ep->sandbox, p->proto, &p->src, p->sport, &p->dst, p->dport);
@@ -57,35 +55,35 @@ static __always_inline bool subnet_contains(const struct ebn_network* net,
 // To a published port of this host. The server sees the client's own address, except where it could
 // not answer it: a sandbox that calls itself, or a client whose address means somebody else in the
 // server's network. Those come from the gateway.
-static __noinline int publish_from_container(struct __sk_buff* skb, struct packet* p, __u32 slot) {
+EBN_GLOBAL int publish_from_container(struct __sk_buff* skb, struct packet* p, __u32 slot) {
   const struct ebn_endpoint* client = endpoint_at(slot);
-  struct inbound in = {};
-  if (!client) {
-    return TC_ACT_SHOT;
+  struct inbound* in = inbound_scratch();
+  if (!p || !in || !client) {
+    return finish(0, drop(EBN_DROP_UNKNOWN_ENDPOINT));
   }
   const struct ebn_publish* record = find_published(published_chain(p->proto, p->dport), p);
   if (!record) {
     return finish(client->network, to_stack(skb, p, client));
   }
-  in.slot = record->slot;
-  in.target = target_port(record, p->dport);
-  const struct ebn_endpoint* server = endpoint_at(in.slot);
+  in->slot = record->slot;
+  in->target = target_port(record, p->dport);
+  const struct ebn_endpoint* server = endpoint_at(in->slot);
   const struct ebn_network* net = server ? network_at(server->network) : NULL;
   const struct ebn_network* own = network_at(client->network);
   if (!net || !own) {
     return finish(client->network, drop(EBN_DROP_UNKNOWN_ENDPOINT));
   }
-  if (own->flags & EBN_NET_INTERNAL && server->network != client->network) {
+  if ((own->flags | net->flags) & EBN_NET_INTERNAL && server->network != client->network) {
     return finish(client->network, drop(EBN_DROP_INTERNAL));
   }
   const bool as_gateway = server->sandbox == client->sandbox ||
                           (server->network != client->network && subnet_contains(net, &p->src));
-  in.remote = as_gateway ? net->gateway4 : p->src;
-  in.remote_port = p->sport;
-  in.peer_slot = slot;
-  flow_key(&in.key, server->sandbox, p->proto, &server->addr4, in.target, &in.remote,
-           in.remote_port);
-  return finish(server->network, to_published(skb, p, &in, server, EBN_PATH_PUBLISHED));
+  in->remote = as_gateway ? net->gateway4 : p->src;
+  in->remote_port = p->sport;
+  in->peer_slot = slot;
+  flow_key(&in->key, server->sandbox, p->proto, &server->addr4, in->target, &in->remote,
+           in->remote_port);
+  return finish(server->network, to_published(skb, p, in, server, EBN_PATH_PUBLISHED));
 }
 
 // Where a packet without a flow, sent to the gateway's MAC address, may go.
@@ -118,10 +116,11 @@ static __always_inline struct verdict routed_new(struct __sk_buff* skb, struct p
   if (is_martian(p->dst.w[3])) {
     return drop(EBN_DROP_MARTIAN);
   }
-  const struct ebn_subnet_key subnet = {128, p->dst};
-  const __u32* owner = bpf_map_lookup_elem(&subnets, &subnet);
-  if (owner) {
-    return *owner == ep->network ? to_stack(skb, p, ep) : drop(EBN_DROP_ISOLATED);
+  if (subnet_contains(net, &p->dst)) {
+    return to_stack(skb, p, ep);
+  }
+  if (in_some_subnet(&p->dst)) {
+    return drop(EBN_DROP_ISOLATED);
   }
   if (!p->has_ports) {
     return drop(EBN_DROP_UNSUPPORTED_PROTOCOL);
@@ -136,7 +135,7 @@ static __always_inline struct verdict routed(struct __sk_buff* skb, struct packe
                                              const struct ebn_endpoint* ep,
                                              const struct ebn_network* net, __u32 slot) {
   struct ebn_flow_key key;
-  if (p->fragment != FRAGMENT_NONE && !fragment_ports(p, ep->sandbox)) {
+  if (needs_fragment_ports(p) && !fragment_ports(p, ep->sandbox)) {
     return drop(EBN_DROP_FRAGMENT_UNKNOWN);
   }
   flow_key(&key, ep->sandbox, p->proto, &p->src, p->sport, &p->dst, p->dport);

@@ -25,8 +25,8 @@ static __always_inline const struct ebn_masq* find_masq(const struct packet* p) 
 
 // A reply from the outside to the sandbox that asked. The first one makes the flow an established
 // one.
-static __noinline int masq_reply(struct __sk_buff* skb, struct packet* p) {
-  const struct ebn_masq* masq = find_masq(p);
+EBN_GLOBAL int masq_reply(struct __sk_buff* skb, struct packet* p) {
+  const struct ebn_masq* masq = p ? find_masq(p) : NULL;
   if (!masq) {
     return TC_ACT_UNSPEC;
   }
@@ -36,9 +36,16 @@ static __noinline int masq_reply(struct __sk_buff* skb, struct packet* p) {
   if (!ep) {
     return finish(0, drop(EBN_DROP_UNKNOWN_ENDPOINT));
   }
-  const struct flow_ref found = flow_find(&key);
+  struct flow_ref found = flow_find(&key);
   if (!found.flow) {
-    return finish(ep->network, drop(EBN_DROP_NO_FLOW));
+    const int refused = masq_restore(p, &key, slot);
+    if (refused) {
+      return finish(ep->network, drop(refused));
+    }
+    found = flow_find(&key);
+  }
+  if (!found.flow) {
+    return finish(ep->network, drop(EBN_DROP_FLOW_TABLE_FULL));
   }
   flow_touch(found.flow, found.established, p->tcp_flags, false);
   if (!found.established) {
@@ -51,8 +58,9 @@ static __noinline int masq_reply(struct __sk_buff* skb, struct packet* p) {
     return finish(ep->network, drop(EBN_DROP_TOO_BIG));
   }
   struct translation t = translation_of(p);
-  t.dst = ep->addr4.w[3];
-  t.dport = addr_equal(&key.lo, &ep->addr4) ? key.lo_port : key.hi_port;
+  const bool remote_is_lo = addr_equal(&key.lo, &p->src) && key.lo_port == p->sport;
+  t.dst = remote_is_lo ? key.hi.w[3] : key.lo.w[3];
+  t.dport = remote_is_lo ? key.hi_port : key.lo_port;
   t.ttl = ttl_after_hop(p->ttl);
   count(ep->network, EBN_PATH_IN, skb->len);
   if (!translate(skb, p, &t)) {
@@ -63,22 +71,28 @@ static __noinline int masq_reply(struct __sk_buff* skb, struct packet* p) {
 
 // A client of a published port. A segment that belongs to a socket of the host's own (an old
 // connection from the same local port) is left to it.
-static __noinline int client_from_uplink(struct __sk_buff* skb, struct packet* p) {
-  struct inbound in = {};
-  const struct ebn_publish* record = find_published(published_chain(p->proto, p->dport), p);
+EBN_GLOBAL int client_from_uplink(struct __sk_buff* skb, struct packet* p) {
+  struct inbound* in = inbound_scratch();
+  const struct ebn_publish* record =
+      p && in ? find_published(published_chain(p->proto, p->dport), p) : NULL;
   if (!record || !is_host_address(&p->dst)) {
     return TC_ACT_UNSPEC;
   }
-  in.slot = record->slot;
-  in.target = target_port(record, p->dport);
-  in.remote = p->src;
-  in.remote_port = p->sport;
-  const struct ebn_endpoint* server = endpoint_at(in.slot);
-  if (!server) {
+  in->slot = record->slot;
+  in->target = target_port(record, p->dport);
+  in->remote = p->src;
+  in->remote_port = p->sport;
+  in->peer_slot = 0;
+  const struct ebn_endpoint* server = endpoint_at(in->slot);
+  const struct ebn_network* net = server ? network_at(server->network) : NULL;
+  if (!net) {
     return finish(0, drop(EBN_DROP_UNKNOWN_ENDPOINT));
   }
-  flow_key(&in.key, server->sandbox, p->proto, &server->addr4, in.target, &p->src, p->sport);
-  return finish(server->network, to_published(skb, p, &in, server, EBN_PATH_IN));
+  if (net->flags & EBN_NET_INTERNAL) {
+    return finish(server->network, drop(EBN_DROP_INTERNAL));
+  }
+  flow_key(&in->key, server->sandbox, p->proto, &server->addr4, in->target, &p->src, p->sport);
+  return finish(server->network, to_published(skb, p, in, server, EBN_PATH_IN));
 }
 
 SEC("tc")
@@ -88,7 +102,7 @@ int tc_from_uplink(struct __sk_buff* skb) {
       !parse_ipv4(skb, &p)) {
     return TC_ACT_UNSPEC;
   }
-  if (p.fragment != FRAGMENT_NONE && !fragment_ports(&p, 0)) {
+  if (needs_fragment_ports(&p) && !fragment_ports(&p, 0)) {
     return TC_ACT_UNSPEC;
   }
   if (p.has_ports && in_masq_range(p.dport)) {

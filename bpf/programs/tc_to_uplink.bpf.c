@@ -6,7 +6,17 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-static __noinline int stray(struct __sk_buff* skb, __u32 network) {
+// The slot of the endpoint with that address in the network, or as the host sees it (overlapping
+// networks; such addresses are listed under network 0). 0: none.
+static __always_inline __u32 sender_of(__u32 network, const struct ebn_addr* src) {
+  const struct ebn_dest* dest = destination(network, src);
+  if (!dest) {
+    dest = destination(0, src);
+  }
+  return dest && dest->kind == EBN_DEST_ENDPOINT ? dest->slot : 0;
+}
+
+EBN_GLOBAL int stray(struct __sk_buff* skb, __u32 network) {
   struct packet p;
   const struct ebn_network* net = network_at(network);
   if (!net || skb->protocol != bpf_htons(EBN_ETH_P_IP) || !parse_ipv4(skb, &p)) {
@@ -15,13 +25,12 @@ static __noinline int stray(struct __sk_buff* skb, __u32 network) {
   if (net->flags & EBN_NET_INTERNAL) {
     return finish(network, drop(EBN_DROP_INTERNAL));
   }
-  const struct ebn_dest* dest = destination(network, &p.src);
-  const __u32 slot = dest && dest->kind == EBN_DEST_ENDPOINT ? dest->slot : 0;
+  const __u32 slot = sender_of(network, &p.src);
   const struct ebn_endpoint* ep = endpoint_at(slot);
-  if (!ep) {
+  if (!ep || ep->network != network) {
     return finish(network, drop(EBN_DROP_SPOOFED_IP));
   }
-  if (p.fragment != FRAGMENT_NONE && !fragment_ports(&p, ep->sandbox)) {
+  if (needs_fragment_ports(&p) && !fragment_ports(&p, ep->sandbox)) {
     return finish(network, drop(EBN_DROP_FRAGMENT_UNKNOWN));
   }
   if (!p.has_ports) {

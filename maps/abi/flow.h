@@ -34,6 +34,7 @@ enum ebn_flow_flags {
   EBN_FLOW_FIN_IN = 1 << 1,  // FIN seen towards the sandbox
   EBN_FLOW_RST = 1 << 2,
   EBN_FLOW_REPLIED = 1 << 3,
+  EBN_FLOW_RST_IN = 1 << 4, // the RST was sent towards the sandbox
 };
 
 struct ebn_flow {
