@@ -44,10 +44,11 @@ Result<Target> Target::from(std::string_view text) {
   }
   std::string_view path =
       text.substr(1, question == std::string_view::npos ? question : question - 1);
-  TRY_VOID(split(path, '/', [&](std::string_view segment) -> Result<void> {
+  auto add_segment = [&target](std::string_view segment) -> Result<void> {
     target.segments.push_back(TRY(percent_decode(segment)));
     return {};
-  }));
+  };
+  TRY_VOID(split(path, '/', add_segment));
   return target;
 }
 

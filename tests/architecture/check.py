@@ -106,6 +106,8 @@ def target_home(target):
     """daemon_api -> daemon/api, loader -> loader, tc_to_uplink_skel -> bpf/programs; None for other people's libraries."""
     if target.endswith("_skel"):
         return "bpf/programs"
+    if target == "daemon_attach":
+        return "daemon/shim"  # the client's half of the supervisor
     return target.replace("_", "/", 1) if re.fullmatch(r"(maps|loader|daemon|cli)(_\w+)?", target) else None
 
 

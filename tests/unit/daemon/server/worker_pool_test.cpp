@@ -18,8 +18,8 @@ std::unique_ptr<WorkerPool> pool_of(std::size_t threads, std::chrono::millisecon
 }
 
 TEST(WorkerPool, RunsEachJobOnAThreadOfItsOwnWhileTheOthersBlock) {
+  std::latch all_running(64); // outlives the pool, which waits for its jobs
   auto pool = pool_of(64);
-  std::latch all_running(64);
   for (int i = 0; i < 64; ++i) {
     // Ends only when all 64 run at the same time.
     pool->run([&] { all_running.arrive_and_wait(); });
@@ -31,9 +31,9 @@ TEST(WorkerPool, RunsEachJobOnAThreadOfItsOwnWhileTheOthersBlock) {
 TEST(WorkerPool, ReusesAnIdleThreadInsteadOfMakingOne) {
   auto pool = pool_of(8);
   for (int i = 0; i < 20; ++i) {
-    std::latch done(1);
-    pool->run([&] { done.count_down(); });
-    done.wait();
+    auto done = std::make_shared<std::latch>(1);
+    pool->run([done] { done->count_down(); });
+    done->wait();
     // The thread is idle again once it has taken the mutex; the next job may come a moment before
     // that.
     std::this_thread::sleep_for(1ms);
@@ -44,8 +44,8 @@ TEST(WorkerPool, ReusesAnIdleThreadInsteadOfMakingOne) {
 TEST(WorkerPool, QueuesBeyondItsLimitAndLosesNoJob) {
   std::atomic<int> done = 0;
   {
-    auto pool = pool_of(2);
     std::latch release(1);
+    auto pool = pool_of(2);
     for (int i = 0; i < 50; ++i) {
       pool->run([&] {
         release.wait();
@@ -60,8 +60,9 @@ TEST(WorkerPool, QueuesBeyondItsLimitAndLosesNoJob) {
 }
 
 TEST(WorkerPool, EndsIdleThreadsButKeepsOne) {
-  auto pool = pool_of(16, 5ms);
   std::latch together(16);
+  std::latch again(1);
+  auto pool = pool_of(16, 5ms);
   for (int i = 0; i < 16; ++i) {
     pool->run([&] { together.arrive_and_wait(); });
   }
@@ -69,7 +70,6 @@ TEST(WorkerPool, EndsIdleThreadsButKeepsOne) {
   while (pool->threads() > 1) {
     std::this_thread::sleep_for(1ms);
   }
-  std::latch again(1);
   pool->run([&] { again.count_down(); });
   again.wait();
   EXPECT_GE(pool->threads(), 1u);
