@@ -179,10 +179,7 @@ static __always_inline void copy_flow(struct ebn_flow* out, const struct ebn_flo
 
 // Moves a flow to the table of established ones. Returns 0, or the reason why it stays new. A
 // masqueraded flow was counted against the quota when its port was reserved.
-EBN_GLOBAL int promote(const struct ebn_flow_key* key) {
-  if (!key) {
-    return EBN_DROP_NONE;
-  }
+static __noinline int promote(const struct ebn_flow_key* key) {
   struct ebn_flow* old = bpf_map_lookup_elem(&new_flows, key);
   struct ebn_flow established;
   if (!old) {
@@ -251,10 +248,7 @@ static __always_inline void flow_touch(struct ebn_flow* flow, bool established, 
 }
 
 // Removes what is left of an ended flow, so that its tuple can begin anew.
-EBN_GLOBAL int flow_remove(const struct ebn_flow_key* key) {
-  if (!key) {
-    return 0;
-  }
+static __noinline int flow_remove(const struct ebn_flow_key* key) {
   const struct ebn_flow* flow = bpf_map_lookup_elem(&flows, key);
   if (!flow) {
     return 0;

@@ -29,7 +29,8 @@
 #define EBN_PROTO_UDP 17
 
 // A global function: the verifier checks it once by itself instead of once per way that leads to
-// it. It must take every pointer for a possible NULL.
+// it. It must take every pointer for a possible NULL, and before Linux 6.2 may not use what a
+// parameter points at as a map key or value; the small functions that do so are static.
 #define EBN_GLOBAL __attribute__((noinline))
 
 #define EBN_NS_PER_SEC 1000000000ULL

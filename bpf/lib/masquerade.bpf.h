@@ -80,11 +80,8 @@ EBN_GLOBAL int reserve_port(struct __sk_buff* skb, const struct packet* p,
 
 // Records the flow whose port is reserved. 0 or a drop reason; in the latter case the reservation's
 // timer ends it.
-EBN_GLOBAL int record_masq_flow(const struct packet* p, const struct ebn_flow_key* key, __u32 slot,
-                                __u32 ifindex, __u16 port) {
-  if (!p || !key) {
-    return EBN_DROP_NO_FLOW;
-  }
+static __noinline int record_masq_flow(const struct packet* p, const struct ebn_flow_key* key,
+                                       __u32 slot, __u32 ifindex, __u16 port) {
   struct ebn_flow flow = {};
   const struct ebn_uplink* uplink = bpf_map_lookup_elem(&uplinks, &ifindex);
   if (!uplink) {
@@ -102,10 +99,8 @@ EBN_GLOBAL int record_masq_flow(const struct packet* p, const struct ebn_flow_ke
 }
 
 // Puts back a flow whose reservation still stands, from the reply p. 0 or a drop reason.
-EBN_GLOBAL int masq_restore(const struct packet* p, const struct ebn_flow_key* key, __u32 slot) {
-  if (!p || !key) {
-    return EBN_DROP_NO_FLOW;
-  }
+static __noinline int masq_restore(const struct packet* p, const struct ebn_flow_key* key,
+                                   __u32 slot) {
   struct ebn_flow flow = {};
   flow.nat = p->dst;
   flow.nat_port = p->dport;

@@ -23,7 +23,8 @@ static __always_inline __u32 published_chain(__u8 proto, __be16 port) {
 }
 
 static __always_inline bool is_host_address(const struct ebn_addr* addr) {
-  return bpf_map_lookup_elem(&host_addrs, addr) != NULL;
+  const struct ebn_addr key = *addr;
+  return bpf_map_lookup_elem(&host_addrs, &key) != NULL;
 }
 
 // Whether the address belongs to a network of this host.
@@ -118,9 +119,10 @@ static __always_inline int begin_inbound(const struct packet* p, const struct in
                                                                    : EBN_DROP_NONE;
 }
 
-// Finds or begins the flow of p. 0 or a drop reason. A SYN on an ended flow begins anew; a segment
-// without a flow does not make one.
-EBN_GLOBAL int inbound_flow(const struct packet* p, const struct inbound* in) {
+// Finds or begins the flow of p, as the scratch space has it. 0 or a drop reason. A SYN on an ended
+// flow begins anew; a segment without a flow does not make one.
+EBN_GLOBAL int inbound_flow(const struct packet* p) {
+  const struct inbound* in = inbound_scratch();
   if (!p || !in) {
     return EBN_DROP_NO_FLOW;
   }
@@ -152,7 +154,7 @@ static __always_inline struct verdict to_published(struct __sk_buff* skb, const 
                                                    const struct inbound* in,
                                                    const struct ebn_endpoint* server,
                                                    enum ebn_path path) {
-  const int refused = inbound_flow(p, in);
+  const int refused = inbound_flow(p);
   if (refused) {
     return drop(refused);
   }
