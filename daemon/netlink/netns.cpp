@@ -79,6 +79,24 @@ Result<void> make_and_pin(const std::filesystem::path& file) {
 
 } // namespace
 
+Result<void> adopt_netns(const std::filesystem::path& source, const std::filesystem::path& file) {
+  const UniqueFd theirs = TRY(open_netns(source));
+  if (::ioctl(theirs.get(), NS_GET_NSTYPE) != CLONE_NEWNET) {
+    return fail(ErrorCode::invalid, "'{}' is not a network namespace", source.native());
+  }
+  const UniqueFd created(::open(file.c_str(), O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444));
+  if (!created) {
+    return fail_errno(errno, "create '{}' for a network namespace", file.native());
+  }
+  const std::string fd_path = fmt::format("/proc/self/fd/{}", theirs.get());
+  if (::mount(fd_path.c_str(), file.c_str(), nullptr, MS_BIND, nullptr) < 0) {
+    Failure failure = fail_errno(errno, "bind-mount '{}' on '{}'", source.native(), file.native());
+    ::unlink(file.c_str());
+    return failure;
+  }
+  return {};
+}
+
 Result<UniqueFd> create_netns(const std::filesystem::path& file) {
   if (UniqueFd created(::open(file.c_str(), O_RDONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444));
       !created) {

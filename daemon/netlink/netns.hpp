@@ -19,6 +19,10 @@ namespace ebpfnet::netlink {
 // Nothing stays on failure.
 Result<UniqueFd> create_netns(const std::filesystem::path& file);
 
+// Bind-mounts somebody else's namespace on `file`, which is created; it lives on there when its
+// maker lets go of it. Errors: not_found, invalid when `source` is not a network namespace.
+Result<void> adopt_netns(const std::filesystem::path& source, const std::filesystem::path& file);
+
 // Unmounts and deletes; success also when there is none. Processes inside keep the namespace alive.
 Result<void> remove_netns(const std::filesystem::path& file);
 

@@ -80,21 +80,27 @@ Failure fail_errno(int sys_errno, fmt::format_string<Args...> format, Args&&... 
 
 } // namespace ebpfnet
 
-// TRY(expr): leaves the function with the error of `expr`, otherwise yields its value (GNU
-// statement expression; not for coroutines, where g++ 12 cannot compile it: use CO_TRY).
-#define TRY(expr)                                                                                  \
-  __extension__({                                                                                  \
-    auto ebn_try_result = (expr);                                                                  \
-    if (!ebn_try_result) {                                                                         \
-      return ::ebpfnet::Failure(std::move(ebn_try_result).error());                                \
-    }                                                                                              \
-    std::move(*ebn_try_result);                                                                    \
-  })
+// A name of its own for every use, so that uses may nest.
+#define EBN_JOIN_(a, b) a##b
+#define EBN_JOIN(a, b) EBN_JOIN_(a, b)
 
-// TRY_VOID(expr): the same for Result<void>.
-#define TRY_VOID(expr)                                                                             \
-  do {                                                                                             \
-    if (auto ebn_try_result = (expr); !ebn_try_result) {                                           \
-      return ::ebpfnet::Failure(std::move(ebn_try_result).error());                                \
-    }                                                                                              \
+// TRY(expr): leaves the function with the error of `expr`, otherwise yields its value (GNU statement
+// expression; not for coroutines, where g++ 12 cannot compile it).
+#define EBN_TRY(result, expr)                               \
+  __extension__({                                           \
+    auto result = (expr);                                   \
+    if (!result) {                                          \
+      return ::ebpfnet::Failure(std::move(result).error()); \
+    }                                                       \
+    std::move(*result);                                     \
+  })
+#define TRY(expr) EBN_TRY(EBN_JOIN(ebn_try_, __COUNTER__), expr)
+
+// TRY_VOID(expr): the same where the value, if any, is not wanted.
+#define EBN_TRY_VOID(result, expr)                          \
+  do {                                                      \
+    if (auto result = (expr); !result) {                    \
+      return ::ebpfnet::Failure(std::move(result).error()); \
+    }                                                       \
   } while (0)
+#define TRY_VOID(expr) EBN_TRY_VOID(EBN_JOIN(ebn_try_, __COUNTER__), expr)

@@ -14,6 +14,12 @@
 
 namespace ebpfnet::view {
 
+struct MapUsage {
+  std::string name;
+  std::size_t entries = 0;
+  std::size_t max_entries = 0;
+};
+
 template <class Key, class Value> class MapView {
 public:
   MapView() = default;
@@ -62,6 +68,16 @@ public:
       return error("list");
     }
     return out;
+  }
+
+  // Walks the map: as long as it is full. Meant for people, not for paths that hurry.
+  Result<MapUsage> usage() const {
+    bpf_map_info info{};
+    __u32 length = sizeof info;
+    if (::bpf_obj_get_info_by_fd(fd_.get(), &info, &length) != 0) {
+      return error("inspect");
+    }
+    return MapUsage{name_, TRY(keys()).size(), info.max_entries};
   }
 
   int fd() const { return fd_.get(); }

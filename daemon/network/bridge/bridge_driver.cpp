@@ -1,0 +1,208 @@
+#include "daemon/network/bridge/bridge_driver.hpp"
+
+#include "daemon/netlink/address.hpp"
+#include "daemon/netlink/link.hpp"
+#include "daemon/netlink/neighbour.hpp"
+#include "daemon/netlink/netns.hpp"
+#include "daemon/netlink/route.hpp"
+#include "daemon/netlink/sysctl.hpp"
+#include "daemon/network/bridge/options.hpp"
+#include "daemon/network/bridge/records.hpp"
+
+namespace ebpfnet::network::bridge {
+namespace {
+
+using netlink::Socket;
+
+constexpr std::string_view kPredefinedBridge = "ebpfnet0";
+
+// The host end of a veth, from the endpoint's id: "ebv" + 12 digits fills the 15 characters that a
+// name may have.
+std::string veth_name(const Endpoint& endpoint) {
+  return "ebv" + endpoint.id.substr(0, 12);
+}
+
+// A MAC address of the host end that nobody else has: locally administered, from the slot.
+Mac veth_mac(const Endpoint& endpoint) {
+  const auto n = endpoint.slot.value;
+  return Mac::from_bytes({0x06, 0xeb, static_cast<std::uint8_t>(n >> 24),
+                          static_cast<std::uint8_t>(n >> 16), static_cast<std::uint8_t>(n >> 8),
+                          static_cast<std::uint8_t>(n)});
+}
+
+Result<void> write_device_sysctl(const std::string& family, const std::string& device,
+                                 const char* key, const char* value) {
+  return netlink::write_sysctl(fmt::format("net/{}/conf/{}/{}", family, device, key), value);
+}
+
+// The bridge must not speak IPv6 on a network without it. A kernel without IPv6 has no such key,
+// and that is as good.
+void disable_ipv6(const std::string& device) {
+  [[maybe_unused]] const auto ignored = write_device_sysctl("ipv6", device, "disable_ipv6", "1");
+}
+
+Result<void> configure_bridge(Socket& socket, const Network& network, IfIndex bridge) {
+  disable_ipv6(network.bridge);
+  // bpf_fib_lookup forwards only from devices with forwarding on; the packets themselves do not
+  // pass the stack.
+  TRY_VOID(write_device_sysctl("ipv4", network.bridge, "forwarding", "1"));
+  for (const auto& subnet : network.plan.subnets) {
+    if (subnet.gateway) {
+      TRY_VOID(netlink::add_address(socket, bridge, *subnet.gateway, subnet.subnet.length(),
+                                    network.overlapping));
+    }
+  }
+  return netlink::set_link_up(socket, bridge);
+}
+
+Result<void> ensure_bridge(Context& context, Socket& socket, const Network& network) {
+  const std::string alias = context.device_alias("network", network.id);
+  const auto existing = TRY(netlink::find_link(socket, network.bridge));
+  if (existing && existing->alias == alias && existing->index == bridge_ifindex(network.index)) {
+    return configure_bridge(socket, network, existing->index);
+  }
+  if (existing) {
+    return Failure(Error{ErrorCode::conflict, 0,
+                         fmt::format("a device named '{}' exists already", network.bridge),
+                         "choose another name with -o com.docker.network.bridge.name=NAME"});
+  }
+  const IfIndex bridge =
+      TRY(netlink::create_bridge(socket, {network.bridge, bridge_ifindex(network.index),
+                                          network.bridge_mac, network.mtu, alias}));
+  if (auto configured = configure_bridge(socket, network, bridge); !configured) {
+    [[maybe_unused]] const auto ignored = netlink::delete_link(socket, bridge);
+    return configured;
+  }
+  return {};
+}
+
+// Towards the host's stack: the FDB entry that learning would lose, and for an overlapping network
+// the route to the address by which the host knows the endpoint.
+Result<void> connect_to_bridge(Socket& socket, const Network& network, const Endpoint& endpoint) {
+  const IfIndex veth = veth_ifindex(endpoint.slot);
+  const IfIndex bridge = bridge_ifindex(network.index);
+  netlink::BridgePortOptions port;
+  port.learning = false;
+  TRY_VOID(netlink::set_bridge_port(socket, veth, port));
+  TRY_VOID(netlink::add_fdb(socket, veth, endpoint.mac));
+  if (network.overlapping) {
+    const IpAddress seen = host_address(endpoint.slot);
+    netlink::RouteSpec route;
+    route.destination = IpPrefix::of(seen, 32);
+    route.device = bridge;
+    TRY_VOID(netlink::add_route(socket, route));
+    TRY_VOID(netlink::add_neighbour(socket, bridge, seen, endpoint.mac));
+  }
+  return {};
+}
+
+Result<void> create_device(Context& context, Socket& socket, const Network& network,
+                           const Endpoint& endpoint, int netns) {
+  netlink::VethSpec spec;
+  spec.host_name = veth_name(endpoint);
+  spec.host_index = veth_ifindex(endpoint.slot);
+  spec.host_mac = veth_mac(endpoint);
+  spec.host_alias = context.device_alias("endpoint", endpoint.id);
+  spec.mtu = network.mtu;
+  spec.master = bridge_ifindex(network.index);
+  spec.peer_name = endpoint.ifname;
+  spec.peer_mac = endpoint.mac;
+  spec.peer_netns_fd = netns;
+  return netlink::create_veth(socket, spec);
+}
+
+unsigned prefix_length_of(const Network& network, const IpAddress& address) {
+  for (const auto& subnet : network.plan.subnets) {
+    if (subnet.subnet.contains(address)) {
+      return subnet.subnet.length();
+    }
+  }
+  return address.is_v4() ? 32 : 128;
+}
+
+// Inside the sandbox's namespace.
+Result<void> configure_inside(const Network& network, const Endpoint& endpoint) {
+  disable_ipv6(endpoint.ifname);
+  auto socket = TRY(Socket::open());
+  const auto link = TRY(netlink::find_link(socket, endpoint.ifname));
+  if (!link) {
+    return fail(ErrorCode::internal, "device '{}' is not in the sandbox", endpoint.ifname);
+  }
+  TRY_VOID(netlink::add_address(socket, link->index, endpoint.ipv4,
+                                prefix_length_of(network, endpoint.ipv4), false));
+  return netlink::set_link_up(socket, link->index);
+}
+
+} // namespace
+
+Result<void> BridgeDriver::validate(const Context& context, Network& network) const {
+  const BridgeOptions options = TRY(parse_options(network.options));
+  const std::string fallback =
+      network.predefined ? std::string(kPredefinedBridge) : "ebn" + network.id.substr(0, 12);
+  network.bridge = options.bridge_name.empty() ? fallback : options.bridge_name;
+  network.mtu = options.mtu;
+  TRY_VOID(netlink::check_link_name(network.bridge));
+  for (const auto& [id, other] : context.registry.networks) {
+    if (other->bridge == network.bridge) {
+      return fail(ErrorCode::conflict, "bridge '{}' belongs to network '{}'", network.bridge,
+                  other->name);
+    }
+  }
+  return {};
+}
+
+Result<void> BridgeDriver::setup(Context& context, const Network& network) const {
+  auto socket = TRY(Socket::open());
+  TRY_VOID(ensure_bridge(context, socket, network));
+  return put_network(context, network);
+}
+
+Result<void> BridgeDriver::teardown(Context& context, const Network& network) const {
+  auto socket = TRY(Socket::open());
+  auto removed = netlink::delete_link(socket, bridge_ifindex(network.index));
+  auto forgotten = remove_network(context, network);
+  return removed ? forgotten : removed;
+}
+
+Result<void> BridgeDriver::join(Context& context, const Network& network, const Sandbox& sandbox,
+                                const Endpoint& endpoint, int netns) const {
+  auto socket = TRY(Socket::open());
+  const IfIndex veth = veth_ifindex(endpoint.slot);
+  const auto existing = TRY(netlink::find_link(socket, veth));
+  if (existing && existing->alias != context.device_alias("endpoint", endpoint.id)) {
+    TRY_VOID(netlink::delete_link(socket, veth));
+  }
+  if (!existing || existing->alias != context.device_alias("endpoint", endpoint.id)) {
+    TRY_VOID(create_device(context, socket, network, endpoint, netns));
+  }
+  // The record and the programs are there before the device is up: nothing passes unseen.
+  TRY_VOID(put_endpoint(context, network, sandbox, endpoint, !sandbox.ports.empty()));
+  TRY_VOID(context.plane.attach_container(veth));
+  TRY_VOID(connect_to_bridge(socket, network, endpoint));
+  TRY_VOID(netlink::set_link_up(socket, veth));
+  return netlink::in_netns(netns, [&] { return configure_inside(network, endpoint); });
+}
+
+Result<void> BridgeDriver::leave(Context& context, const Network& network,
+                                 const Endpoint& endpoint) const {
+  auto socket = TRY(Socket::open());
+  const IfIndex veth = veth_ifindex(endpoint.slot);
+  auto forgotten = remove_endpoint(context, network, endpoint);
+  auto detached = context.plane.detach_container(veth);
+  auto removed = netlink::delete_link(socket, veth);
+  if (network.overlapping) {
+    const IpAddress seen = host_address(endpoint.slot);
+    [[maybe_unused]] const auto neighbour =
+        netlink::remove_neighbour(socket, bridge_ifindex(network.index), seen);
+    netlink::RouteSpec route;
+    route.destination = IpPrefix::of(seen, 32);
+    route.device = bridge_ifindex(network.index);
+    [[maybe_unused]] const auto unrouted = netlink::remove_route(socket, route);
+  }
+  if (!removed) {
+    return removed;
+  }
+  return forgotten ? detached : forgotten;
+}
+
+} // namespace ebpfnet::network::bridge

@@ -1,0 +1,126 @@
+#include "daemon/network/bridge/records.hpp"
+
+#include "daemon/network/bridge/options.hpp"
+#include "maps/view/convert.hpp"
+
+namespace ebpfnet::network::bridge {
+namespace {
+
+const ipam::SubnetPlan* subnet4(const Network& network) {
+  for (const auto& subnet : network.plan.subnets) {
+    if (subnet.subnet.is_v4()) {
+      return &subnet;
+    }
+  }
+  return nullptr;
+}
+
+ebn_subnet_key subnet_key(const IpPrefix& prefix) {
+  return {prefix.mapped_length(), view::to_abi(prefix.address())};
+}
+
+ebn_dest_key dest_key(const Network& network, const IpAddress& address) {
+  return {network.index.value, view::to_abi(address)};
+}
+
+std::uint32_t flags_of(const Network& network, const BridgeOptions& options) {
+  std::uint32_t flags = EBN_NET_IN_USE;
+  flags |= network.internal ? EBN_NET_INTERNAL : 0U;
+  flags |= options.masquerade && !network.internal ? EBN_NET_MASQUERADE : 0U;
+  flags |= options.icc ? 0U : EBN_NET_NO_ICC;
+  return flags;
+}
+
+Result<void> put_gateway(Context& context, const Network& network, const IpAddress& gateway) {
+  auto& maps = context.plane.maps();
+  ebn_dest dest{};
+  dest.kind = EBN_DEST_GATEWAY;
+  dest.mtu = static_cast<__u16>(network.mtu);
+  view::copy_mac(network.bridge_mac, dest.mac);
+  return maps.destinations.put(dest_key(network, gateway), dest);
+}
+
+} // namespace
+
+IpAddress host_address(Slot slot) {
+  return IpAddress::from_v4((198U << 24) | (18U << 16)).plus(slot.value);
+}
+
+IfIndex bridge_ifindex(NetworkIndex index) {
+  return IfIndex(EBN_BRIDGE_IFINDEX_BASE + index.value);
+}
+
+IfIndex veth_ifindex(Slot slot) {
+  return IfIndex(EBN_VETH_IFINDEX_BASE + slot.value);
+}
+
+Result<void> put_network(Context& context, const Network& network) {
+  auto& maps = context.plane.maps();
+  const BridgeOptions options = TRY(parse_options(network.options));
+  ebn_network record{};
+  record.flags = flags_of(network, options);
+  if (const auto* subnet = subnet4(network)) {
+    record.subnet4 = view::to_abi(subnet->subnet.address());
+    record.prefix4_len = subnet->subnet.length();
+    if (subnet->gateway) {
+      record.gateway4 = view::to_abi(*subnet->gateway);
+      TRY_VOID(put_gateway(context, network, *subnet->gateway));
+    }
+    TRY_VOID(maps.subnets.put(subnet_key(subnet->subnet), network.index.value));
+  }
+  return maps.networks.put(network.index.value, record);
+}
+
+Result<void> remove_network(Context& context, const Network& network) {
+  auto& maps = context.plane.maps();
+  TRY_VOID(maps.networks.put(network.index.value, ebn_network{}));
+  if (const auto* subnet = subnet4(network)) {
+    if (subnet->gateway) {
+      TRY_VOID(maps.destinations.remove(dest_key(network, *subnet->gateway)));
+    }
+    const auto owner = TRY(maps.subnets.get(subnet_key(subnet->subnet)));
+    if (owner == network.index.value) {
+      TRY_VOID(maps.subnets.remove(subnet_key(subnet->subnet)));
+    }
+  }
+  return context.plane.maps().counters.reset(network.index);
+}
+
+Result<void> put_endpoint(Context& context, const Network& network, const Sandbox& sandbox,
+                          const Endpoint& endpoint, bool serves_neighbours) {
+  auto& maps = context.plane.maps();
+  const BridgeOptions options = TRY(parse_options(network.options));
+  const IpAddress seen_by_host = network.overlapping ? host_address(endpoint.slot) : IpAddress();
+  ebn_endpoint record{};
+  record.network = network.index.value;
+  record.sandbox = sandbox.index.value;
+  record.addr4 = view::to_abi(endpoint.ipv4);
+  record.host_addr = view::to_abi(seen_by_host);
+  record.flags = static_cast<__u16>((serves_neighbours ? EBN_EP_NAT_LOCAL : 0) |
+                                    (options.spoof_check ? 0 : EBN_EP_SPOOF_OK));
+  record.mtu = static_cast<__u16>(network.mtu);
+  view::copy_mac(endpoint.mac, record.mac);
+  view::copy_mac(network.bridge_mac, record.gw_mac);
+  TRY_VOID(maps.endpoints.put(endpoint.slot.value, record));
+  ebn_dest dest{};
+  dest.slot = endpoint.slot.value;
+  dest.kind = EBN_DEST_ENDPOINT;
+  dest.flags = static_cast<__u8>(record.flags);
+  dest.mtu = record.mtu;
+  view::copy_mac(endpoint.mac, dest.mac);
+  if (network.overlapping) {
+    TRY_VOID(maps.destinations.put(dest_key(network, seen_by_host), dest));
+  }
+  return maps.destinations.put(dest_key(network, endpoint.ipv4), dest);
+}
+
+Result<void> remove_endpoint(Context& context, const Network& network, const Endpoint& endpoint) {
+  auto& maps = context.plane.maps();
+  TRY_VOID(maps.destinations.remove(dest_key(network, endpoint.ipv4)));
+  if (network.overlapping) {
+    TRY_VOID(maps.destinations.remove(dest_key(network, host_address(endpoint.slot))));
+  }
+  return maps.endpoints.put(endpoint.slot.value, ebn_endpoint{});
+}
+
+} // namespace ebpfnet::network::bridge

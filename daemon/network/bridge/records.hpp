@@ -1,0 +1,25 @@
+// What the data plane must know of a bridge network and its endpoints: filling and clearing map
+// entries.
+#pragma once
+
+#include "daemon/network/context.hpp"
+
+namespace ebpfnet::network::bridge {
+
+// The address that the host's stack sees for an endpoint of an overlapping network: unique on this
+// host, from a reserved block, 198.18.0.0 + slot (RFC 2544 keeps 198.18.0.0/15 out of the
+// Internet).
+IpAddress host_address(Slot slot);
+
+IfIndex bridge_ifindex(NetworkIndex index);
+IfIndex veth_ifindex(Slot slot);
+
+Result<void> put_network(Context& context, const Network& network);
+Result<void> remove_network(Context& context, const Network& network);
+// `serves_neighbours`: the endpoint has published ports, so its packets to neighbours may be
+// replies of such flows.
+Result<void> put_endpoint(Context& context, const Network& network, const Sandbox& sandbox,
+                          const Endpoint& endpoint, bool serves_neighbours);
+Result<void> remove_endpoint(Context& context, const Network& network, const Endpoint& endpoint);
+
+} // namespace ebpfnet::network::bridge

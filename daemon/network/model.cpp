@@ -1,0 +1,194 @@
+#include <ctime>
+
+#include "daemon/api/json.hpp"
+#include "daemon/network/model.hpp"
+
+namespace ebpfnet::network {
+namespace {
+
+Json subnet_to_json(const ipam::SubnetPlan& plan) {
+  Json aux = Json::object();
+  for (const auto& [name, address] : plan.aux) {
+    aux[name] = address.to_string();
+  }
+  return {{"subnet", plan.subnet.to_string()},
+          {"range", plan.range.to_string()},
+          {"gateway", plan.gateway ? plan.gateway->to_string() : ""},
+          {"aux", aux}};
+}
+
+Result<ipam::SubnetPlan> subnet_from_json(const Json& json) {
+  ipam::SubnetPlan plan;
+  plan.subnet = TRY(IpPrefix::from(json.value("subnet", "")));
+  plan.range = TRY(IpPrefix::from(json.value("range", "")));
+  const std::string gateway = json.value("gateway", "");
+  if (!gateway.empty()) {
+    plan.gateway = TRY(IpAddress::from(gateway));
+  }
+  for (const auto& [name, address] : json.value("aux", Json::object()).items()) {
+    plan.aux[name] = TRY(IpAddress::from(address.get<std::string>()));
+  }
+  return plan;
+}
+
+Json spec_to_json(const api::PortSpec& spec) {
+  return spec.to_string();
+}
+
+constexpr std::string_view kStates[] = {"created", "running", "exited"};
+
+SandboxState state_from(const std::string& text) {
+  return text == "running"  ? SandboxState::running
+         : text == "exited" ? SandboxState::exited
+                            : SandboxState::created;
+}
+
+// A document of our own that does not have the expected types was written by somebody else.
+template <class Read>
+auto guarded(const std::string& id, std::string_view kind, Read read) -> decltype(read()) {
+  try {
+    return read();
+  } catch (const Json::exception& error) {
+    return fail(ErrorCode::internal, "the record of {} {} cannot be read: {}", kind, id,
+                error.what());
+  }
+}
+
+} // namespace
+
+Json to_document(const Network& network) {
+  Json subnets = Json::array();
+  for (const auto& plan : network.plan.subnets) {
+    subnets.push_back(subnet_to_json(plan));
+  }
+  return {{"name", network.name},
+          {"driver", network.driver},
+          {"created", network.created},
+          {"internal", network.internal},
+          {"attachable", network.attachable},
+          {"predefined", network.predefined},
+          {"options", network.options},
+          {"labels", network.labels},
+          {"subnets", subnets},
+          {"index", network.index.value},
+          {"bridge", network.bridge},
+          {"bridge_mac", network.bridge_mac.to_string()},
+          {"mtu", network.mtu},
+          {"overlapping", network.overlapping}};
+}
+
+Json to_document(const Endpoint& endpoint) {
+  return {{"network", endpoint.network_id},    {"sandbox", endpoint.sandbox_id},
+          {"ifname", endpoint.ifname},         {"slot", endpoint.slot.value},
+          {"ipv4", endpoint.ipv4.to_string()}, {"mac", endpoint.mac.to_string()},
+          {"aliases", endpoint.aliases},       {"gw_priority", endpoint.gw_priority}};
+}
+
+Json to_document(const Sandbox& sandbox) {
+  Json ports = Json::array();
+  for (const auto& spec : sandbox.ports) {
+    ports.push_back(spec_to_json(spec));
+  }
+  Json endpoints = Json::array();
+  for (const auto& endpoint : sandbox.endpoints) {
+    endpoints.push_back(endpoint->id);
+  }
+  return {{"name", sandbox.name},
+          {"created", sandbox.created},
+          {"index", sandbox.index.value},
+          {"config", api::to_json(sandbox.config)},
+          {"hostname", sandbox.hostname},
+          {"shares_with", sandbox.shares_with},
+          {"state", kStates[static_cast<int>(sandbox.state)]},
+          {"exit_code", sandbox.exit_code},
+          {"restart_count", sandbox.restart_count},
+          {"stopped_by_user", sandbox.stopped_by_user},
+          {"started_at", sandbox.started_at},
+          {"finished_at", sandbox.finished_at},
+          {"ports", ports},
+          {"endpoints", endpoints},
+          {"next_ifname", sandbox.next_ifname}};
+}
+
+Result<std::shared_ptr<Network>> network_from_document(const std::string& id,
+                                                       const Json& document) {
+  return guarded(id, "network", [&]() -> Result<std::shared_ptr<Network>> {
+    auto out = std::make_shared<Network>();
+    out->id = id;
+    out->name = document.at("name");
+    out->driver = document.at("driver");
+    out->created = document.at("created");
+    out->internal = document.at("internal");
+    out->attachable = document.at("attachable");
+    out->predefined = document.at("predefined");
+    out->options = document.at("options").get<api::StringMap>();
+    out->labels = document.at("labels").get<api::StringMap>();
+    for (const Json& subnet : document.at("subnets")) {
+      out->plan.subnets.push_back(TRY(subnet_from_json(subnet)));
+    }
+    out->index = NetworkIndex(document.at("index"));
+    out->bridge = document.at("bridge");
+    if (!out->bridge.empty()) {
+      out->bridge_mac = TRY(Mac::from(document.at("bridge_mac").get<std::string>()));
+    }
+    out->mtu = document.at("mtu");
+    out->overlapping = document.at("overlapping");
+    out->allocator = std::make_unique<ipam::Allocator>(out->plan);
+    return out;
+  });
+}
+
+Result<std::shared_ptr<Endpoint>> endpoint_from_document(const std::string& id,
+                                                         const Json& document) {
+  return guarded(id, "endpoint", [&]() -> Result<std::shared_ptr<Endpoint>> {
+    auto out = std::make_shared<Endpoint>();
+    out->id = id;
+    out->network_id = document.at("network");
+    out->sandbox_id = document.at("sandbox");
+    out->ifname = document.at("ifname");
+    out->slot = Slot(document.at("slot"));
+    out->ipv4 = TRY(IpAddress::from(document.at("ipv4").get<std::string>()));
+    out->mac = TRY(Mac::from(document.at("mac").get<std::string>()));
+    out->aliases = document.at("aliases").get<std::vector<std::string>>();
+    out->gw_priority = document.at("gw_priority");
+    return out;
+  });
+}
+
+Result<std::shared_ptr<Sandbox>> sandbox_from_document(const std::string& id,
+                                                       const Json& document) {
+  return guarded(id, "sandbox", [&]() -> Result<std::shared_ptr<Sandbox>> {
+    auto out = std::make_shared<Sandbox>();
+    out->id = id;
+    out->name = document.at("name");
+    out->created = document.at("created");
+    out->index = SandboxIndex(document.at("index"));
+    out->config = TRY(api::parse<api::SandboxCreate>(document.at("config").dump()));
+    out->hostname = document.at("hostname");
+    out->shares_with = document.at("shares_with");
+    out->state = state_from(document.at("state"));
+    out->exit_code = document.at("exit_code");
+    out->restart_count = document.at("restart_count");
+    out->stopped_by_user = document.at("stopped_by_user");
+    out->started_at = document.at("started_at");
+    out->finished_at = document.at("finished_at");
+    for (const Json& spec : document.at("ports")) {
+      out->ports.push_back(TRY(api::PortSpec::from(spec.get<std::string>())));
+    }
+    out->next_ifname = document.at("next_ifname");
+    out->ready = true;
+    return out;
+  });
+}
+
+std::string now_rfc3339() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  tm parts{};
+  ::gmtime_r(&now.tv_sec, &parts);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
+  return fmt::format("{}.{:09}Z", text, now.tv_nsec);
+}
+
+} // namespace ebpfnet::network

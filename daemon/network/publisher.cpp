@@ -1,0 +1,349 @@
+#include "daemon/network/publisher.hpp"
+
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <random>
+
+#include "daemon/netlink/sock_diag.hpp"
+#include "daemon/network/reserved_ports.hpp"
+#include "maps/view/convert.hpp"
+
+namespace ebpfnet::network {
+namespace {
+
+bool ranges_overlap(const api::PortSpec& a, const api::PortSpec& b) {
+  return a.host_first <= b.host_last && b.host_first <= a.host_last;
+}
+
+std::string range_text(const api::PortSpec& spec) {
+  return spec.host_first == spec.host_last ? std::to_string(spec.host_first)
+                                           : fmt::format("{}-{}", spec.host_first, spec.host_last);
+}
+
+std::string host_text(const api::PortSpec& spec) {
+  return spec.host_ip.empty() ? "0.0.0.0" : spec.host_ip;
+}
+
+} // namespace
+
+Publisher::Publisher(Context& context) : context_(context) {}
+
+Result<std::vector<api::PortSpec>> Publisher::reserve(const Sandbox& sandbox,
+                                                      const std::vector<api::PortSpec>& specs,
+                                                      bool check_host) {
+  const std::scoped_lock lock(mutex_);
+  const std::size_t before = entries_.size();
+  std::vector<api::PortSpec> out;
+  for (const api::PortSpec& spec : specs) {
+    auto entry = make_entry(sandbox, spec);
+    auto chosen = entry ? choose_ports(*entry, check_host) : Result<void>(Failure(entry.error()));
+    if (!chosen) {
+      entries_.resize(before);
+      return Failure(std::move(chosen).error());
+    }
+    out.push_back(entry->spec);
+    entries_.push_back(std::make_unique<Entry>(std::move(*entry)));
+  }
+  if (auto reserved = reserve_from_kernel(); !reserved) {
+    entries_.resize(before);
+    return Failure(std::move(reserved).error());
+  }
+  return out;
+}
+
+Result<Publisher::Entry> Publisher::make_entry(const Sandbox& sandbox,
+                                               const api::PortSpec& spec) const {
+  Entry entry;
+  entry.sandbox_id = sandbox.id;
+  entry.sandbox_name = sandbox.name;
+  entry.spec = spec;
+  entry.protocol = spec.protocol == "udp" ? IPPROTO_UDP : IPPROTO_TCP;
+  entry.any4 = spec.host_ip.empty();
+  entry.any6 = spec.host_ip.empty();
+  if (!spec.host_ip.empty()) {
+    const IpAddress host = TRY(IpAddress::from(spec.host_ip));
+    entry.any4 = host.is_unspecified() && host.is_v4();
+    entry.any6 = host.is_unspecified() && !host.is_v4();
+    entry.host = host.is_unspecified() ? IpAddress() : host;
+  }
+  return entry;
+}
+
+// Sets the entry's host ports: those that were asked for, one of a range, or any.
+Result<void> Publisher::choose_ports(Entry& entry, bool check_host) const {
+  const std::uint32_t length = entry.spec.last - entry.spec.first;
+  const bool any = entry.spec.host_first == 0;
+  if (!any && static_cast<std::uint32_t>(entry.spec.host_last - entry.spec.host_first) == length) {
+    return check_free(entry, check_host);
+  }
+  const std::uint32_t low = any ? 32768 : entry.spec.host_first;
+  const std::uint32_t high = (any ? 60999 : entry.spec.host_last) - length;
+  static thread_local std::mt19937 random{std::random_device{}()};
+  const std::uint32_t span = high - low + 1;
+  const std::uint32_t offset = any ? random() % span : 0;
+  Error last;
+  for (std::uint32_t i = 0; i < span; ++i) {
+    const std::uint32_t port = low + (offset + i) % span;
+    entry.spec.host_first = static_cast<std::uint16_t>(port);
+    entry.spec.host_last = static_cast<std::uint16_t>(port + length);
+    auto free = check_free(entry, check_host);
+    if (free) {
+      return {};
+    }
+    last = std::move(free).error();
+  }
+  return Failure(Error{ErrorCode::conflict, 0,
+                       fmt::format("no free host port in {}-{}: {}", low, high, last.message),
+                       last.hint});
+}
+
+const Publisher::Entry* Publisher::conflict(const Entry& wanted) const {
+  for (const auto& entry : entries_) {
+    const bool same_host =
+        (entry->any4 && (wanted.any4 || (wanted.host.is_v4() && !wanted.any6))) ||
+        (wanted.any4 && entry->host.is_v4() && !entry->any6) ||
+        (entry->any6 && (wanted.any6 || (!wanted.host.is_v4() && !wanted.host.is_unspecified()))) ||
+        (wanted.any6 && !entry->host.is_v4() && !entry->host.is_unspecified()) ||
+        (!entry->host.is_unspecified() && entry->host == wanted.host);
+    if (entry->protocol == wanted.protocol && same_host &&
+        ranges_overlap(entry->spec, wanted.spec)) {
+      return entry.get();
+    }
+  }
+  return nullptr;
+}
+
+Result<void> Publisher::check_free(const Entry& wanted, bool check_host) const {
+  const api::PortSpec& spec = wanted.spec;
+  const std::string what =
+      fmt::format("publish {}:{}/{}", host_text(spec), range_text(spec), spec.protocol);
+  if (spec.host_first <= context_.options.masq_last &&
+      context_.options.masq_first <= spec.host_last) {
+    return Failure(Error{ErrorCode::conflict, 0,
+                         fmt::format("{}: ports {}-{} are kept for masquerading", what,
+                                     context_.options.masq_first, context_.options.masq_last),
+                         "choose another port"});
+  }
+  if (const Entry* other = conflict(wanted)) {
+    return Failure(Error{
+        ErrorCode::conflict, 0,
+        fmt::format("{}: Bind for {}:{} failed: port is already allocated to sandbox '{}'", what,
+                    host_text(other->spec), range_text(other->spec), other->sandbox_name),
+        "choose another port or remove that sandbox"});
+  }
+  if (!check_host) {
+    return {};
+  }
+  const IpAddress any4 = IpAddress::from_v4(0);
+  const IpAddress address = wanted.any4 && !wanted.any6 ? any4 : wanted.host;
+  const auto owner =
+      TRY(netlink::find_listener(spec.protocol, spec.host_first, spec.host_last, address));
+  if (owner) {
+    const std::string who = owner->process.empty() ? "a host process" : owner->process;
+    return Failure(
+        Error{ErrorCode::conflict, 0,
+              fmt::format("{}: failed to bind host port {}:{}/{}: address already in use by {}",
+                          what, owner->address.to_string(), owner->port, spec.protocol, who),
+              "choose another port or end that process"});
+  }
+  return {};
+}
+
+Result<void> Publisher::serve(const std::string& sandbox_id, Slot slot) {
+  const std::scoped_lock lock(mutex_);
+  for (const auto& entry : entries_) {
+    if (entry->sandbox_id != sandbox_id || (entry->record != 0 && entry->slot == slot)) {
+      continue;
+    }
+    entry->slot = slot;
+    if (entry->record == 0) {
+      entry->record = adopted_record(*entry);
+    }
+    if (entry->record == 0) {
+      entry->record = TRY(records_.take());
+    }
+    TRY_VOID(relink(entry->protocol, entry->spec.host_first, entry->spec.host_last));
+  }
+  return {};
+}
+
+// All served entries whose ranges hang together with first..last, in order of their first port.
+std::vector<Publisher::Entry*> Publisher::component(std::uint8_t protocol, std::uint32_t first,
+                                                    std::uint32_t last) {
+  std::vector<Entry*> out;
+  for (bool grown = true; grown;) {
+    grown = false;
+    for (const auto& entry : entries_) {
+      const bool inside = entry->spec.host_first <= last && entry->spec.host_last >= first;
+      if (entry->protocol != protocol || entry->record == 0 || !inside ||
+          std::ranges::find(out, entry.get()) != out.end()) {
+        continue;
+      }
+      out.push_back(entry.get());
+      first = std::min<std::uint32_t>(first, entry->spec.host_first);
+      last = std::max<std::uint32_t>(last, entry->spec.host_last);
+      grown = true;
+    }
+  }
+  std::ranges::sort(out, {}, [](const Entry* e) { return e->spec.host_first; });
+  return out;
+}
+
+// Writes the chains of what touches first..last, then points the ports at their heads. Records come
+// before the index that leads to them, so that a packet never finds half a chain.
+Result<void> Publisher::relink(std::uint8_t protocol, std::uint32_t first, std::uint32_t last) {
+  auto& maps = context_.plane.maps();
+  const std::vector<Entry*> all = component(protocol, first, last);
+  if (all.size() > EBN_MAX_PUBLISH_CHAIN) {
+    return fail(ErrorCode::exhausted, "more than {} published ranges overlap each other",
+                static_cast<int>(EBN_MAX_PUBLISH_CHAIN));
+  }
+  std::uint32_t next = 0;
+  for (auto it = all.rbegin(); it != all.rend(); ++it) {
+    const Entry& entry = **it;
+    ebn_publish record{};
+    record.host = view::to_abi(entry.host);
+    record.slot = entry.slot.value;
+    record.next = next;
+    record.first = entry.spec.host_first;
+    record.last = entry.spec.host_last;
+    record.target = entry.spec.first;
+    record.proto = entry.protocol;
+    record.flags =
+        static_cast<__u8>((entry.any4 ? EBN_PUB_ANY4 : 0) | (entry.any6 ? EBN_PUB_ANY6 : 0));
+    TRY_VOID(maps.published.put(entry.record, record));
+    next = entry.record;
+  }
+  for (std::uint32_t port = first; port <= last; ++port) {
+    const bool covered = std::ranges::any_of(all, [&](const Entry* e) {
+      return e->spec.host_first <= port && port <= e->spec.host_last;
+    });
+    if (!covered) {
+      maps.port_index.set(protocol, static_cast<std::uint16_t>(port),
+                          static_cast<std::uint16_t>(port), 0);
+    }
+  }
+  for (const Entry* entry : all) {
+    maps.port_index.set(protocol, entry->spec.host_first, entry->spec.host_last, next);
+  }
+  return {};
+}
+
+Result<void> Publisher::drop_record(Entry& entry) {
+  if (entry.record == 0) {
+    return {};
+  }
+  const std::uint32_t record = std::exchange(entry.record, 0);
+  auto relinked = relink(entry.protocol, entry.spec.host_first, entry.spec.host_last);
+  auto cleared = context_.plane.maps().published.put(record, ebn_publish{});
+  records_.give(record);
+  return relinked ? cleared : relinked;
+}
+
+Result<void> Publisher::drop_records(const std::string& sandbox_id) {
+  Result<void> first_error;
+  for (const auto& entry : entries_) {
+    if (entry->sandbox_id == sandbox_id) {
+      auto dropped = drop_record(*entry);
+      first_error = first_error ? std::move(dropped) : std::move(first_error);
+    }
+  }
+  return first_error;
+}
+
+Result<void> Publisher::suspend(const std::string& sandbox_id) {
+  const std::scoped_lock lock(mutex_);
+  return drop_records(sandbox_id);
+}
+
+Result<void> Publisher::release(const std::string& sandbox_id) {
+  const std::scoped_lock lock(mutex_);
+  auto dropped = drop_records(sandbox_id);
+  if (std::erase_if(entries_, [&](const auto& entry) { return entry->sandbox_id == sandbox_id; }) ==
+      0) {
+    return dropped;
+  }
+  auto reserved = reserve_from_kernel();
+  return dropped ? reserved : dropped;
+}
+
+Result<void> Publisher::release_one(const std::string& sandbox_id, const api::PortSpec& spec) {
+  const std::scoped_lock lock(mutex_);
+  const auto found = std::ranges::find_if(entries_, [&](const auto& entry) {
+    return entry->sandbox_id == sandbox_id && entry->spec == spec;
+  });
+  if (found == entries_.end()) {
+    return {};
+  }
+  auto dropped = drop_record(**found);
+  entries_.erase(found);
+  auto reserved = reserve_from_kernel();
+  return dropped ? reserved : dropped;
+}
+
+// Keeps the kernel's automatic port choice away from what is published and from the masquerade
+// range.
+Result<void> Publisher::reserve_from_kernel() {
+  PortSet ours;
+  ours.add(context_.options.masq_first, context_.options.masq_last);
+  for (const auto& entry : entries_) {
+    ours.add(entry->spec.host_first, entry->spec.host_last);
+  }
+  return apply_reserved_ports(context_.store, ours);
+}
+
+Result<void> Publisher::adopt_records() {
+  const std::scoped_lock lock(mutex_);
+  auto& maps = context_.plane.maps();
+  for (const std::uint8_t protocol : {IPPROTO_TCP, IPPROTO_UDP}) {
+    std::uint32_t previous = 0;
+    for (std::uint32_t port = 0; port < 65536; ++port) {
+      const std::uint32_t head = maps.port_index.get(protocol, static_cast<std::uint16_t>(port));
+      const bool seen = head == previous || adoptable_.contains(head);
+      previous = head;
+      for (std::uint32_t id = seen ? 0 : head;
+           id != 0 && id < EBN_MAX_PUBLISHES && !adoptable_.contains(id);) {
+        const auto record = TRY(maps.published.get(id));
+        adoptable_[id] = *record;
+        records_.claim(id);
+        id = record->next;
+      }
+    }
+  }
+  return {};
+}
+
+// The record that served this entry in an earlier life, or 0.
+std::uint32_t Publisher::adopted_record(const Entry& entry) {
+  for (const auto& [id, record] : adoptable_) {
+    if (record.proto == entry.protocol && record.first == entry.spec.host_first &&
+        record.last == entry.spec.host_last && view::from_abi(record.host) == entry.host) {
+      const std::uint32_t found = id;
+      adoptable_.erase(found);
+      return found;
+    }
+  }
+  return 0;
+}
+
+Result<void> Publisher::sweep() {
+  const std::scoped_lock lock(mutex_);
+  auto& maps = context_.plane.maps();
+  for (const auto& [id, record] : adoptable_) {
+    if (record.first <= record.last && record.first != 0) {
+      TRY_VOID(relink(record.proto, record.first, record.last));
+    }
+    TRY_VOID(maps.published.put(id, ebn_publish{}));
+    records_.give(id);
+  }
+  adoptable_.clear();
+  return reserve_from_kernel();
+}
+
+std::size_t Publisher::count() const {
+  const std::scoped_lock lock(mutex_);
+  return entries_.size();
+}
+
+} // namespace ebpfnet::network

@@ -1,0 +1,71 @@
+// Published ports of this host: who has which, and the records by which the data plane serves them.
+// A range is one record, however long it is. Thread-safe.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "daemon/network/context.hpp"
+
+namespace ebpfnet::network {
+
+class Publisher {
+public:
+  explicit Publisher(Context& context);
+
+  // Takes host ports for a sandbox and returns the specs with the ports that were chosen. Refused
+  // with the owner's name: ports of another sandbox, of a host process, of the masquerade range.
+  // All or nothing. `check_host` is false for ports that were taken in an earlier life of the
+  // daemon.
+  Result<std::vector<api::PortSpec>>
+  reserve(const Sandbox& sandbox, const std::vector<api::PortSpec>& specs, bool check_host);
+  // Makes the sandbox's ports lead to the endpoint in `slot`; again when the gateway endpoint
+  // changes.
+  Result<void> serve(const std::string& sandbox_id, Slot slot);
+  // The ports stay taken, but lead nowhere.
+  Result<void> suspend(const std::string& sandbox_id);
+  Result<void> release(const std::string& sandbox_id);
+  Result<void> release_one(const std::string& sandbox_id, const api::PortSpec& spec);
+
+  // Once at start, around the calls that reserve and serve what is on record: first the records
+  // that the data plane has are taken note of, so that what is served again keeps its record and no
+  // packet finds its port closed; then those that nobody claimed are removed.
+  Result<void> adopt_records();
+  Result<void> sweep();
+  std::size_t count() const;
+
+private:
+  struct Entry {
+    std::string sandbox_id;
+    std::string sandbox_name;
+    api::PortSpec spec;
+    std::uint8_t protocol = 0;
+    IpAddress host;
+    bool any4 = false;
+    bool any6 = false;
+    std::uint32_t record = 0; // 0: not served
+    Slot slot;
+  };
+
+  Result<Entry> make_entry(const Sandbox& sandbox, const api::PortSpec& spec) const;
+  const Entry* conflict(const Entry& wanted) const;
+  Result<void> check_free(const Entry& wanted, bool check_host) const;
+  Result<void> choose_ports(Entry& entry, bool check_host) const;
+  std::vector<Entry*> component(std::uint8_t protocol, std::uint32_t first, std::uint32_t last);
+  Result<void> relink(std::uint8_t protocol, std::uint32_t first, std::uint32_t last);
+  Result<void> drop_record(Entry& entry);
+  Result<void> drop_records(const std::string& sandbox_id);
+  Result<void> reserve_from_kernel();
+
+  std::uint32_t adopted_record(const Entry& entry);
+
+  Context& context_;
+  mutable std::mutex mutex_;
+  std::map<std::uint32_t, ebn_publish> adoptable_; // records of an earlier life
+  std::vector<std::unique_ptr<Entry>> entries_;
+  IndexPool records_{"published ranges", EBN_MAX_PUBLISHES};
+};
+
+} // namespace ebpfnet::network

@@ -1,0 +1,249 @@
+// The start of the daemon: what was asked for against what the kernel has. See service.hpp.
+#include <spdlog/spdlog.h>
+
+#include <charconv>
+#include <set>
+
+#include "daemon/netlink/link.hpp"
+#include "daemon/netlink/netns.hpp"
+#include "daemon/network/bridge/records.hpp"
+#include "daemon/network/service.hpp"
+#include "daemon/shim/cgroup.hpp"
+#include "maps/view/convert.hpp"
+
+namespace ebpfnet::network {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A part that cannot be repaired is reported and does not keep the rest from working.
+void report(std::string_view what, const std::string& name, const Result<void>& result) {
+  if (!result) {
+    spdlog::error("event=repair_failed what={} name={:?} error={:?}", what, name,
+                  result.error().story());
+  }
+}
+
+std::vector<std::string> names_in(const fs::path& directory) {
+  std::vector<std::string> out;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(directory, error)) {
+    out.push_back(entry.path().filename());
+  }
+  return out;
+}
+
+std::uint32_t number_of(const std::string& text) {
+  std::uint32_t out = 0;
+  std::from_chars(text.data(), text.data() + text.size(), out);
+  return out;
+}
+
+// Devices with our instance's alias whose object is not known any more.
+Result<void> sweep_devices(Context& context, const std::set<std::string>& known) {
+  auto socket = TRY(netlink::Socket::open());
+  const std::string prefix = fmt::format("ebpfnet:{}:", context.instance);
+  for (const auto& link : TRY(netlink::list_links(socket))) {
+    if (link.alias.starts_with(prefix) &&
+        !known.contains(link.alias.substr(link.alias.rfind(':') + 1))) {
+      spdlog::info("event=orphan_removed kind=device name={:?}", link.name);
+      TRY_VOID(netlink::delete_link(socket, link.index));
+    }
+  }
+  return {};
+}
+
+Result<void> sweep_slot_maps(Context& context) {
+  auto& maps = context.plane.maps();
+  const auto in_use = [&](std::uint32_t slot) {
+    const auto lock = context.registry.lock();
+    return slot != 0 && slot < EBN_MAX_ENDPOINTS && context.registry.slots.in_use(slot);
+  };
+  for (const auto& key : TRY(maps.destinations.keys())) {
+    const auto dest = TRY(maps.destinations.get(key));
+    const auto lock = context.registry.lock();
+    const bool network_known =
+        key.network < EBN_MAX_NETWORKS && context.registry.network_indexes.in_use(key.network);
+    const bool slot_known =
+        !dest || dest->kind != EBN_DEST_ENDPOINT || context.registry.slots.in_use(dest->slot);
+    if (!network_known || !slot_known) {
+      TRY_VOID(maps.destinations.remove(key));
+    }
+  }
+  for (const char* program : {"tc_from_container", "tc_to_container"}) {
+    for (const auto& pin : TRY(context.plane.pinned(program))) {
+      const std::uint32_t slot = number_of(pin) - EBN_VETH_IFINDEX_BASE;
+      if (!in_use(slot)) {
+        TRY_VOID(context.plane.detach_container(bridge::veth_ifindex(Slot(slot))));
+        if (slot < EBN_MAX_ENDPOINTS) {
+          TRY_VOID(maps.endpoints.put(slot, ebn_endpoint{}));
+        }
+      }
+    }
+  }
+  return {};
+}
+
+// Subnets and records of networks that are gone.
+Result<void> sweep_network_maps(Context& context) {
+  auto& maps = context.plane.maps();
+  for (const auto& key : TRY(maps.subnets.keys())) {
+    const auto owner = TRY(maps.subnets.get(key));
+    const auto lock = context.registry.lock();
+    if (owner && !(*owner < EBN_MAX_NETWORKS && context.registry.network_indexes.in_use(*owner))) {
+      TRY_VOID(maps.subnets.remove(key));
+    }
+  }
+  return {};
+}
+
+} // namespace
+
+Result<void> Service::load_records() {
+  auto& registry = context_.registry;
+  std::map<std::string, std::shared_ptr<Endpoint>> endpoints;
+  for (const auto& row : TRY(context_.store.load("network"))) {
+    auto network = TRY(network_from_document(row.id, row.doc));
+    registry.network_indexes.claim(network->index.value);
+    registry.networks[network->id] = network;
+  }
+  for (const auto& row : TRY(context_.store.load("endpoint"))) {
+    endpoints[row.id] = TRY(endpoint_from_document(row.id, row.doc));
+  }
+  for (const auto& row : TRY(context_.store.load("sandbox"))) {
+    auto sandbox = TRY(sandbox_from_document(row.id, row.doc));
+    for (const Json& id : row.doc.at("endpoints")) {
+      const auto endpoint = endpoints.find(id.get<std::string>());
+      const auto network =
+          endpoint == endpoints.end() ? nullptr : registry.network(endpoint->second->network_id);
+      if (!network) {
+        continue;
+      }
+      registry.slots.claim(endpoint->second->slot.value);
+      TRY_VOID(network->allocator->request_exact(endpoint->second->ipv4));
+      network->allocator->restore_cursor(endpoint->second->ipv4);
+      sandbox->endpoints.push_back(endpoint->second);
+    }
+    registry.sandbox_indexes.claim(sandbox->index.value);
+    registry.sandboxes[sandbox->id] = sandbox;
+  }
+  return {};
+}
+
+Result<void> Service::reconcile() {
+  TRY_VOID(load_records());
+  for (const auto& [name, driver] :
+       {std::pair{"bridge", "bridge"}, {"host", "host"}, {"none", "null"}}) {
+    const auto exists = [&, n = name] {
+      const auto lock = context_.registry.lock();
+      return context_.registry.find_network(n).has_value();
+    }();
+    if (!exists) {
+      api::NetworkCreate request;
+      request.name = name;
+      request.driver = driver;
+      TRY_VOID(create_network(request, true));
+    }
+  }
+  for (const auto& [id, network] : context_.registry.networks) {
+    const Driver* driver = TRY(find_driver(network->driver));
+    report("network", network->name, driver->setup(context_, *network));
+  }
+  TRY_VOID(publisher_.adopt_records());
+  for (const auto& [id, sandbox] : context_.registry.sandboxes) {
+    report("sandbox", sandbox->name, rebuild_sandbox(sandbox));
+  }
+  TRY_VOID(publisher_.sweep());
+  TRY_VOID(sweep());
+  TRY_VOID(uplinks_.sync());
+  // Processes last: what starts again finds its network complete.
+  for (const auto& [id, sandbox] : context_.registry.sandboxes) {
+    adopt_process(sandbox);
+  }
+  return {};
+}
+
+Result<void> Service::rebuild_sandbox(const SandboxPtr& sandbox) {
+  const std::unique_lock operation(sandbox->operation);
+  TRY_VOID(publisher_.reserve(*sandbox, sandbox->ports, false));
+  return sandbox_network_.build(*sandbox);
+}
+
+// A process that runs is watched again; one that ended while nobody looked is dealt with now.
+void Service::adopt_process(const SandboxPtr& sandbox) {
+  const std::unique_lock operation(sandbox->operation);
+  if (!sandbox->config.process) {
+    sandbox_network_.announce(*sandbox);
+    return;
+  }
+  const auto state =
+      shim::read_state(context_.run_path(sandbox->id), context_.state_path(sandbox->id));
+  if (state && state->running && state->shim_pid != 0) {
+    {
+      const auto lock = context_.registry.lock();
+      sandbox->state = SandboxState::running;
+      sandbox->pid = state->pid;
+      sandbox->shim_pid = state->shim_pid;
+    }
+    sandbox_network_.announce(*sandbox);
+    watch(*sandbox);
+    spdlog::info("event=process_adopted sandbox={:?} pid={}", sandbox->name, state->pid);
+    return;
+  }
+  if (sandbox->state != SandboxState::running) {
+    return;
+  }
+  finish(sandbox);
+  if (sandbox->config.auto_remove) {
+    scheduler_.run([this, id = sandbox->id] {
+      [[maybe_unused]] const auto ignored = sandbox_remove(id, true);
+    });
+  } else if (wants_restart(*sandbox)) {
+    schedule_restart(sandbox);
+  }
+}
+
+// Removes what a daemon that died in the middle of a request left behind.
+Result<void> Service::sweep() {
+  std::set<std::string> known;
+  {
+    const auto lock = context_.registry.lock();
+    for (const auto& [id, network] : context_.registry.networks) {
+      known.insert(id);
+    }
+    for (const auto& [id, sandbox] : context_.registry.sandboxes) {
+      known.insert(id);
+      for (const auto& endpoint : sandbox->endpoints) {
+        known.insert(endpoint->id);
+      }
+    }
+  }
+  TRY_VOID(sweep_devices(context_, known));
+  TRY_VOID(sweep_slot_maps(context_));
+  TRY_VOID(sweep_network_maps(context_));
+  std::set<std::string> leftovers;
+  for (const auto& directory :
+       {context_.options.run_dir / "netns", context_.options.run_dir / "sandboxes",
+        context_.options.state_dir / "sandboxes", context_.cgroup_path("").parent_path()}) {
+    for (const auto& name : names_in(directory)) {
+      if (name.size() == 64 && !known.contains(name)) {
+        leftovers.insert(name);
+      }
+    }
+  }
+  for (const auto& pin : TRY(context_.plane.pinned("tc_on_loopback"))) {
+    if (!known.contains(pin)) {
+      leftovers.insert(pin);
+    }
+  }
+  for (const auto& id : leftovers) {
+    spdlog::info("event=orphan_removed kind=sandbox id={}", id);
+    Sandbox orphan;
+    orphan.id = id;
+    report("orphan", id, shim::kill_cgroup(context_.cgroup_path(id)));
+    report("orphan", id, sandbox_network_.destroy(orphan));
+  }
+  return {};
+}
+
+} // namespace ebpfnet::network

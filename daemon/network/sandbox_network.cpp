@@ -1,0 +1,276 @@
+#include "daemon/network/sandbox_network.hpp"
+
+#include <netinet/in.h>
+#include <spdlog/spdlog.h>
+#include <sys/socket.h>
+
+#include "daemon/netlink/link.hpp"
+#include "daemon/netlink/netns.hpp"
+#include "daemon/netlink/route.hpp"
+
+namespace ebpfnet::network {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::uint32_t kDnsAddress = 0x7f00000b; // 127.0.0.11
+
+Result<UniqueFd> open_dns_socket(int netns, int type) {
+  UniqueFd fd = TRY(netlink::open_socket_in(netns, AF_INET, type, 0));
+  const int on = 1;
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(kDnsPort);
+  address.sin_addr.s_addr = htonl(kDnsAddress);
+  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+      (type == SOCK_STREAM && ::listen(fd.get(), 128) != 0)) {
+    return fail_errno(errno, "bind the DNS socket 127.0.0.11:{}", kDnsPort);
+  }
+  return fd;
+}
+
+// Inside the sandbox's namespace. Without a gateway there is no default route.
+Result<void> replace_default_route(const IpAddress& gateway, const std::string& device) {
+  auto socket = TRY(netlink::Socket::open());
+  netlink::RouteSpec route;
+  route.destination = IpPrefix::of(IpAddress::from_v4(0), 0);
+  if (gateway.is_unspecified()) {
+    for (const auto& existing : TRY(netlink::list_routes(socket))) {
+      if (existing.destination && existing.destination->is_v4() &&
+          existing.destination->length() == 0) {
+        route.device = existing.device;
+        TRY_VOID(netlink::remove_route(socket, route));
+      }
+    }
+    return {};
+  }
+  const auto link = TRY(netlink::find_link(socket, device));
+  if (!link) {
+    return fail(ErrorCode::internal, "device '{}' is not in the sandbox", device);
+  }
+  route.gateway = gateway;
+  route.device = link->index;
+  return netlink::add_route(socket, route);
+}
+
+void keep_first(Result<void>& first, Result<void> next) {
+  if (first && !next) {
+    first = std::move(next);
+  }
+}
+
+} // namespace
+
+bool owns_namespace(const Sandbox& sandbox) {
+  return sandbox.config.network_mode != "host" && sandbox.shares_with.empty();
+}
+
+fs::path SandboxNetwork::netns_file(const Sandbox& sandbox) const {
+  if (sandbox.config.network_mode == "host") {
+    return {};
+  }
+  return context_.netns_path(sandbox.shares_with.empty() ? sandbox.id : sandbox.shares_with);
+}
+
+std::vector<Attachment> SandboxNetwork::attachments(const Sandbox& sandbox,
+                                                    bool connected_only) const {
+  const auto lock = context_.registry.lock();
+  std::vector<Attachment> out;
+  for (const auto& endpoint : sandbox.endpoints) {
+    if (endpoint->connected || !connected_only) {
+      if (auto network = context_.registry.network(endpoint->network_id)) {
+        out.push_back({endpoint, network});
+      }
+    }
+  }
+  return out;
+}
+
+SandboxFacts SandboxNetwork::facts(const Sandbox& sandbox) const {
+  SandboxFacts out;
+  const auto connected = attachments(sandbox, true);
+  out.internal_only = !connected.empty();
+  for (const auto& [endpoint, network] : connected) {
+    out.addresses.push_back(endpoint->ipv4);
+    out.internal_only = out.internal_only && network->internal;
+    if (!network->predefined) {
+      out.dns_networks.push_back({network->id, network->name});
+    }
+  }
+  out.embedded_dns = !out.dns_networks.empty();
+  const auto lock = context_.registry.lock();
+  for (const auto& [id, network] : context_.registry.networks) {
+    if (network->predefined && !network->plan.subnets.empty() &&
+        network->plan.subnets.front().gateway) {
+      out.host_gateway.push_back(*network->plan.subnets.front().gateway);
+    }
+  }
+  return out;
+}
+
+Result<void> SandboxNetwork::open_namespace(const Sandbox& sandbox) {
+  const fs::path file = context_.netns_path(sandbox.id);
+  if (netlink::open_netns(file)) {
+    return {};
+  }
+  TRY_VOID(netlink::remove_netns(file));
+  if (!sandbox.config.netns_path.empty()) {
+    return netlink::adopt_netns(sandbox.config.netns_path, file);
+  }
+  TRY_VOID(netlink::create_netns(file));
+  return {};
+}
+
+Result<void> SandboxNetwork::build(Sandbox& sandbox) {
+  std::error_code error;
+  fs::create_directories(context_.run_path(sandbox.id), error);
+  fs::create_directories(context_.state_path(sandbox.id), error);
+  if (error) {
+    return fail_errno(error.value(), "create '{}'", context_.state_path(sandbox.id).string());
+  }
+  if (!owns_namespace(sandbox)) {
+    return {};
+  }
+  TRY_VOID(open_namespace(sandbox));
+  const UniqueFd netns = TRY(netlink::open_netns(context_.netns_path(sandbox.id)));
+  for (const auto& [endpoint, network] : attachments(sandbox, false)) {
+    const Driver* driver = TRY(find_driver(network->driver));
+    TRY_VOID(driver->join(context_, *network, sandbox, *endpoint, netns.get()));
+    const auto lock = context_.registry.lock();
+    endpoint->connected = true;
+  }
+  return refresh(sandbox);
+}
+
+Result<void> SandboxNetwork::destroy(Sandbox& sandbox) {
+  withdraw(sandbox);
+  stop_dns(sandbox.id);
+  auto first = publisher_.release(sandbox.id);
+  for (const auto& [endpoint, network] : attachments(sandbox, false)) {
+    if (const auto driver = find_driver(network->driver)) {
+      keep_first(first, (*driver)->leave(context_, *network, *endpoint));
+    }
+    const auto lock = context_.registry.lock();
+    endpoint->connected = false;
+  }
+  if (owns_namespace(sandbox)) {
+    keep_first(first, context_.plane.detach_loopback(sandbox.id));
+    keep_first(first, netlink::remove_netns(context_.netns_path(sandbox.id)));
+  }
+  std::error_code error;
+  fs::remove_all(context_.run_path(sandbox.id), error);
+  fs::remove_all(context_.state_path(sandbox.id), error);
+  return first;
+}
+
+Result<void> SandboxNetwork::connect(Sandbox& sandbox, const std::shared_ptr<Endpoint>& endpoint) {
+  std::shared_ptr<Network> network;
+  {
+    const auto lock = context_.registry.lock();
+    network = context_.registry.network(endpoint->network_id);
+  }
+  const Driver* driver = TRY(find_driver(network->driver));
+  const UniqueFd netns = TRY(netlink::open_netns(context_.netns_path(sandbox.id)));
+  TRY_VOID(driver->join(context_, *network, sandbox, *endpoint, netns.get()));
+  {
+    const auto lock = context_.registry.lock();
+    endpoint->connected = true;
+  }
+  return refresh(sandbox);
+}
+
+Result<void> SandboxNetwork::disconnect(Sandbox& sandbox,
+                                        const std::shared_ptr<Endpoint>& endpoint) {
+  context_.names.remove(endpoint->id);
+  std::shared_ptr<Network> network;
+  {
+    const auto lock = context_.registry.lock();
+    endpoint->connected = false;
+    network = context_.registry.network(endpoint->network_id);
+  }
+  const Driver* driver = TRY(find_driver(network->driver));
+  auto first = driver->leave(context_, *network, *endpoint);
+  keep_first(first, refresh(sandbox));
+  return first;
+}
+
+Result<void> SandboxNetwork::refresh(Sandbox& sandbox) {
+  const Attachment gateway = choose_gateway(attachments(sandbox, true));
+  TRY_VOID(set_default_route(sandbox, gateway));
+  TRY_VOID(gateway.endpoint ? publisher_.serve(sandbox.id, gateway.endpoint->slot)
+                            : publisher_.suspend(sandbox.id));
+  auto view = TRY(write_files(context_, sandbox, facts(sandbox)));
+  return serve_dns(sandbox, std::move(view));
+}
+
+Result<void> SandboxNetwork::set_default_route(const Sandbox& sandbox, const Attachment& gateway) {
+  if (!sandbox.config.netns_path.empty() && !gateway.endpoint) {
+    return {}; // an adopted namespace keeps what its owner put there
+  }
+  const UniqueFd netns = TRY(netlink::open_netns(context_.netns_path(sandbox.id)));
+  const IpAddress address = gateway.endpoint ? gateway_address(gateway) : IpAddress();
+  const std::string device = gateway.endpoint ? gateway.endpoint->ifname : "";
+  return netlink::in_netns(netns.get(), [&] { return replace_default_route(address, device); });
+}
+
+Result<void> SandboxNetwork::serve_dns(const Sandbox& sandbox, dns::SandboxView view) {
+  if (view.networks.empty()) {
+    stop_dns(sandbox.id);
+    return context_.plane.detach_loopback(sandbox.id);
+  }
+  const fs::path file = context_.netns_path(sandbox.id);
+  const UniqueFd netns = TRY(netlink::open_netns(file));
+  TRY_VOID(
+      netlink::in_netns(netns.get(), [&] { return context_.plane.attach_loopback(sandbox.id); }));
+  const std::scoped_lock lock(mutex_);
+  if (with_dns_.contains(sandbox.id)) {
+    context_.dns.update_sandbox(sandbox.id, std::move(view));
+    return {};
+  }
+  dns::SandboxDns served;
+  served.id = sandbox.id;
+  served.udp = TRY(open_dns_socket(netns.get(), SOCK_DGRAM));
+  served.tcp = TRY(open_dns_socket(netns.get(), SOCK_STREAM));
+  served.view = std::move(view);
+  served.open_socket_inside = [file](int domain, int type) -> Result<UniqueFd> {
+    const UniqueFd inside = TRY(netlink::open_netns(file));
+    return netlink::open_socket_in(inside.get(), domain, type, 0);
+  };
+  TRY_VOID(context_.dns.add_sandbox(std::move(served)));
+  with_dns_.insert(sandbox.id);
+  return {};
+}
+
+void SandboxNetwork::stop_dns(const std::string& sandbox_id) {
+  const std::scoped_lock lock(mutex_);
+  if (with_dns_.erase(sandbox_id) != 0) {
+    context_.dns.remove_sandbox(sandbox_id);
+  }
+}
+
+void SandboxNetwork::announce(const Sandbox& sandbox) {
+  for (const auto& [endpoint, network] : attachments(sandbox, true)) {
+    if (network->predefined) {
+      continue;
+    }
+    services::EndpointRecord record;
+    record.endpoint_id = endpoint->id;
+    record.network_id = network->id;
+    record.network_name = network->name;
+    record.names = {sandbox.name};
+    record.names.insert(record.names.end(), endpoint->aliases.begin(), endpoint->aliases.end());
+    record.names.push_back(sandbox.id.substr(0, 12));
+    record.names.push_back(sandbox.hostname);
+    record.ipv4 = endpoint->ipv4;
+    context_.names.put(std::move(record));
+  }
+}
+
+void SandboxNetwork::withdraw(const Sandbox& sandbox) {
+  for (const auto& [endpoint, network] : attachments(sandbox, false)) {
+    context_.names.remove(endpoint->id);
+  }
+}
+
+} // namespace ebpfnet::network

@@ -1,0 +1,319 @@
+// Networks: create, connect, disconnect, remove. See service.hpp.
+#include <linux/rtnetlink.h>
+#include <spdlog/spdlog.h>
+#include <sys/random.h>
+
+#include <algorithm>
+
+#include "daemon/dns/resolv_conf.hpp"
+#include "daemon/netlink/route.hpp"
+#include "daemon/network/names.hpp"
+#include "daemon/network/service.hpp"
+#include "daemon/network/views.hpp"
+
+namespace ebpfnet::network {
+namespace {
+
+constexpr std::string_view kPredefinedNames[] = {"bridge", "host", "none"};
+
+Result<std::vector<IpPrefix>> host_routes() {
+  auto socket = TRY(netlink::Socket::open());
+  std::vector<IpPrefix> out;
+  for (const auto& route : TRY(netlink::list_routes(socket))) {
+    if (route.destination && route.table == RT_TABLE_MAIN &&
+        route.device.value < EBN_BRIDGE_IFINDEX_BASE) {
+      out.push_back(*route.destination);
+    }
+  }
+  return out;
+}
+
+Result<std::vector<IpPrefix>> name_servers() {
+  std::vector<IpPrefix> out;
+  for (const auto& server : TRY(dns::load_host_resolv_conf(false)).servers) {
+    out.push_back(IpPrefix::of(server.address, server.address.is_v4() ? 32 : 128));
+  }
+  return out;
+}
+
+// An internal network's bridge has an address too, by which the host reaches its sandboxes; a
+// subnet with no room for one goes without.
+bool gateway_required(const api::NetworkCreate& request) {
+  const auto tiny = [](const api::IpamConfig& config) {
+    const auto prefix = IpPrefix::from(config.subnet);
+    return prefix && prefix->is_v4() && prefix->length() >= 31;
+  };
+  return request.internal && std::ranges::none_of(request.ipam, tiny);
+}
+
+// Locally administered.
+Result<Mac> random_mac() {
+  std::array<std::uint8_t, 6> bytes{};
+  if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
+    return fail_errno(errno, "getrandom");
+  }
+  bytes[0] = 0x02;
+  return Mac::from_bytes(bytes);
+}
+
+Result<void> check_request(const api::NetworkCreate& request, bool predefined) {
+  TRY_VOID(check_name("network", request.name));
+  const bool reserved =
+      std::ranges::find(kPredefinedNames, request.name) != std::end(kPredefinedNames);
+  if (reserved && !predefined) {
+    return fail(ErrorCode::forbidden, "operation is not permitted on predefined {} network",
+                request.name);
+  }
+  if (request.enable_ipv6) {
+    return Failure(
+        Error{ErrorCode::unsupported, 0, "IPv6 networks are not built yet", "leave --ipv6 out"});
+  }
+  for (const DriverRow& row : driver_table()) {
+    if (row.name == request.driver && !row.user_creatable && !predefined) {
+      return fail(ErrorCode::forbidden, "only one instance of \"{}\" network is allowed",
+                  request.driver);
+    }
+  }
+  return {};
+}
+
+} // namespace
+
+Result<Service::NetworkPtr> Service::plan_network(const api::NetworkCreate& request,
+                                                  bool predefined) {
+  TRY_VOID(check_request(request, predefined));
+  const Driver* driver = TRY(find_driver(request.driver));
+  ipam::PlanRequest wanted;
+  wanted.internal = request.internal;
+  wanted.gateway_required = gateway_required(request);
+  wanted.host_routes = TRY(host_routes());
+  wanted.avoid = TRY(name_servers());
+  for (const auto& config : request.ipam) {
+    wanted.subnets.push_back(
+        {config.subnet, config.ip_range, config.gateway, config.aux_addresses});
+  }
+  auto network = std::make_shared<Network>();
+  network->id = TRY(random_id());
+  network->name = request.name;
+  network->driver = request.driver;
+  network->created = now_rfc3339();
+  network->internal = request.internal;
+  network->attachable = request.attachable;
+  network->predefined = predefined;
+  network->options = request.options;
+  network->labels = request.labels;
+  const auto lock = context_.registry.lock();
+  for (const auto& [id, other] : context_.registry.networks) {
+    if (other->name == request.name) {
+      return Failure(Error{ErrorCode::conflict, 0,
+                           fmt::format("network with name {} already exists", request.name),
+                           "choose another name, or remove it with 'ebpfnet network rm'"});
+    }
+    for (const auto& plan : other->plan.subnets) {
+      wanted.own_pools_in_use.push_back(plan.subnet);
+    }
+  }
+  if (request.driver == "bridge") {
+    network->plan = TRY(ipam::plan_network(wanted));
+    network->bridge_mac = TRY(random_mac());
+  }
+  TRY_VOID(driver->validate(context_, *network));
+  for (const auto& plan : network->plan.subnets) {
+    network->overlapping =
+        network->overlapping || std::ranges::any_of(wanted.own_pools_in_use, [&](const auto& pool) {
+          return pool.overlaps(plan.subnet);
+        });
+  }
+  network->index = NetworkIndex(TRY(context_.registry.network_indexes.take()));
+  network->allocator = std::make_unique<ipam::Allocator>(network->plan);
+  network->removing = true; // nobody may connect before it is made
+  context_.registry.networks[network->id] = network;
+  return network;
+}
+
+Result<Service::NetworkPtr> Service::create_network(const api::NetworkCreate& request,
+                                                    bool predefined) {
+  auto network = TRY(plan_network(request, predefined));
+  Undo undo;
+  undo.push([&] {
+    const auto lock = context_.registry.lock();
+    context_.registry.networks.erase(network->id);
+    context_.registry.network_indexes.give(network->index.value);
+  });
+  const Driver* driver = TRY(find_driver(network->driver));
+  undo.push([&] { [[maybe_unused]] const auto ignored = driver->teardown(context_, *network); });
+  TRY_VOID(driver->setup(context_, *network));
+  const state::Change change{state::Change::Op::put, "network", network->id, network->name,
+                             to_document(*network)};
+  TRY_VOID(context_.store.apply({&change, 1}));
+  TRY_VOID(uplinks_.sync());
+  undo.keep();
+  const auto lock = context_.registry.lock();
+  network->removing = false;
+  spdlog::info("event=network_created network={:?} id={} driver={}", network->name, network->id,
+               network->driver);
+  return network;
+}
+
+Result<Json> Service::network_create(const api::NetworkCreate& request) {
+  const auto network = TRY(create_network(request, false));
+  return Json{{"Id", network->id}, {"Warning", ""}};
+}
+
+Result<void> Service::remove_network(const NetworkPtr& network) {
+  {
+    const auto lock = context_.registry.lock();
+    if (network->predefined) {
+      return fail(ErrorCode::forbidden, "{} is a pre-defined network and cannot be removed",
+                  network->name);
+    }
+    if (network->removing) {
+      return fail(ErrorCode::not_found, "network {} not found", network->name);
+    }
+    std::string users;
+    for (const auto& endpoint : context_.registry.endpoints_of(network->id)) {
+      const auto sandbox = context_.registry.sandbox(endpoint->sandbox_id);
+      users += fmt::format("{}\"{}\"", users.empty() ? "" : ", ",
+                           sandbox ? sandbox->name : endpoint->sandbox_id);
+    }
+    if (!users.empty()) {
+      return Failure(Error{
+          ErrorCode::conflict, 0,
+          fmt::format("error while removing network: network {} id {} has active endpoints: {}",
+                      network->name, network->id.substr(0, 12), users),
+          "disconnect or remove these sandboxes first"});
+    }
+    network->removing = true;
+  }
+  const Driver* driver = TRY(find_driver(network->driver));
+  const state::Change change{state::Change::Op::remove, "network", network->id, network->name, {}};
+  if (auto recorded = context_.store.apply({&change, 1}); !recorded) {
+    const auto lock = context_.registry.lock();
+    network->removing = false;
+    return recorded;
+  }
+  // From here on the network is gone for the user; what the kernel refuses now is swept at the next
+  // start.
+  auto torn = driver->teardown(context_, *network);
+  const auto lock = context_.registry.lock();
+  context_.registry.networks.erase(network->id);
+  context_.registry.network_indexes.give(network->index.value);
+  spdlog::info("event=network_removed network={:?} id={}", network->name, network->id);
+  return torn;
+}
+
+Result<Json> Service::network_remove(const std::string& ref) {
+  NetworkPtr network;
+  {
+    const auto lock = context_.registry.lock();
+    network = TRY(context_.registry.find_network(ref));
+  }
+  TRY_VOID(remove_network(network));
+  TRY_VOID(uplinks_.sync());
+  return Json{{"Id", network->id}, {"Name", network->name}};
+}
+
+Result<Json> Service::network_prune(const server::Filters& filters) {
+  std::vector<NetworkPtr> unused;
+  {
+    const auto lock = context_.registry.lock();
+    for (const auto& [id, network] : context_.registry.networks) {
+      if (!network->predefined && !network->removing &&
+          context_.registry.endpoints_of(id).empty() && TRY(matches(*network, filters))) {
+        unused.push_back(network);
+      }
+    }
+  }
+  Json removed = Json::array();
+  for (const auto& network : unused) {
+    if (remove_network(network)) { // one that came into use meanwhile stays
+      removed.push_back(network->name);
+    }
+  }
+  TRY_VOID(uplinks_.sync());
+  return Json{{"NetworksDeleted", removed}};
+}
+
+Result<Json> Service::network_connect(const std::string& ref, const api::NetworkConnect& request) {
+  Held held = TRY(hold(request.sandbox));
+  api::EndpointConfig config = request.endpoint;
+  config.network = ref;
+  std::shared_ptr<Endpoint> endpoint;
+  {
+    const auto lock = context_.registry.lock();
+    if (!owns_namespace(*held)) {
+      return fail(
+          ErrorCode::conflict,
+          "sandbox '{}' shares another network namespace and cannot be connected to any network",
+          held->name);
+    }
+    endpoint = TRY(plan_endpoint(*held, config));
+  }
+  Undo undo;
+  undo.push([&] {
+    [[maybe_unused]] const auto ignored = sandbox_network_.disconnect(*held, endpoint);
+    const auto lock = context_.registry.lock();
+    std::erase(held->endpoints, endpoint);
+    give_back(*endpoint);
+  });
+  TRY_VOID(sandbox_network_.connect(*held, endpoint));
+  TRY_VOID(record_with_endpoints(*held));
+  undo.keep();
+  if (held->state == SandboxState::running || !held->config.process) {
+    sandbox_network_.announce(*held);
+  }
+  return Json::object();
+}
+
+Result<Json> Service::network_disconnect(const std::string& ref,
+                                         const api::NetworkDisconnect& request) {
+  Held held = TRY(hold(request.sandbox));
+  std::shared_ptr<Endpoint> endpoint;
+  {
+    const auto lock = context_.registry.lock();
+    const auto network = TRY(context_.registry.find_network(ref));
+    for (const auto& candidate : held->endpoints) {
+      endpoint = candidate->network_id == network->id ? candidate : endpoint;
+    }
+    if (!endpoint) {
+      return fail(ErrorCode::conflict, "sandbox {} is not connected to network {}", held->name,
+                  network->name);
+    }
+  }
+  auto left = sandbox_network_.disconnect(*held, endpoint);
+  if (!left && !request.force) {
+    return Failure(std::move(left).error());
+  }
+  {
+    const auto lock = context_.registry.lock();
+    std::erase(held->endpoints, endpoint);
+  }
+  const state::Change changes[] = {
+      {state::Change::Op::remove, "endpoint", endpoint->id, "", {}},
+      {state::Change::Op::put, "sandbox", held->id, held->name, to_document(*held)}};
+  auto recorded = context_.store.apply(changes);
+  const auto lock = context_.registry.lock();
+  give_back(*endpoint);
+  if (!recorded) {
+    return Failure(std::move(recorded).error());
+  }
+  return Json::object();
+}
+
+Result<Json> Service::network_list(const server::Filters& filters) {
+  const auto lock = context_.registry.lock();
+  Json out = Json::array();
+  for (const auto& [id, network] : context_.registry.networks) {
+    if (!network->removing && TRY(matches(*network, filters))) {
+      out.push_back(network_view(context_.registry, *network));
+    }
+  }
+  return out;
+}
+
+Result<Json> Service::network_inspect(const std::string& ref) {
+  const auto lock = context_.registry.lock();
+  return network_view(context_.registry, *TRY(context_.registry.find_network(ref)));
+}
+
+} // namespace ebpfnet::network

@@ -1,0 +1,232 @@
+// Planning a sandbox: everything that can be refused is refused here, before anything is made. See
+// service.hpp.
+#include <algorithm>
+
+#include "daemon/network/names.hpp"
+#include "daemon/network/service.hpp"
+
+namespace ebpfnet::network {
+namespace {
+
+constexpr std::string_view kContainerPrefix = "container:";
+
+// `--network host` and the like may also come as the one network of the list.
+void normalise(api::SandboxCreate& request) {
+  if (!request.network_mode.empty() || request.networks.size() != 1) {
+    return;
+  }
+  const std::string& only = request.networks.front().network;
+  if (only == "host" || only == "none" || only.starts_with(kContainerPrefix)) {
+    request.network_mode = only;
+    request.networks.clear();
+  }
+}
+
+Result<void> check_mode(const api::SandboxCreate& request) {
+  const std::string& mode = request.network_mode;
+  if (!mode.empty() && mode != "host" && mode != "none" && !mode.starts_with(kContainerPrefix)) {
+    return fail(ErrorCode::invalid, "invalid network mode '{}'", mode);
+  }
+  if (!mode.empty() && !request.networks.empty()) {
+    return fail(ErrorCode::invalid,
+                "conflicting options: sandbox cannot be attached to network '{}' and to others",
+                mode);
+  }
+  if (!mode.empty() && mode != "none" && !request.netns_path.empty()) {
+    return fail(ErrorCode::invalid, "conflicting options: --netns and network mode '{}'", mode);
+  }
+  const bool no_ports = mode == "host" || mode == "none" || mode.starts_with(kContainerPrefix);
+  if (no_ports && !request.ports.empty()) {
+    return fail(ErrorCode::invalid, "conflicting options: port publishing and network mode '{}'",
+                mode);
+  }
+  if (mode.starts_with(kContainerPrefix) && !request.hostname.empty()) {
+    return fail(ErrorCode::invalid, "conflicting options: hostname and network mode '{}'", mode);
+  }
+  return {};
+}
+
+Result<void> check_request(const api::SandboxCreate& request) {
+  TRY_VOID(check_mode(request));
+  if (request.publish_all) {
+    return Failure(Error{ErrorCode::unsupported, 0,
+                         "-P needs exposed ports, and a sandbox has no image that names any",
+                         "publish the ports that you need with -p"});
+  }
+  if (!request.name.empty()) {
+    TRY_VOID(check_name("sandbox", request.name));
+  }
+  if (!request.hostname.empty()) {
+    TRY_VOID(check_hostname(request.hostname));
+  }
+  for (const auto& spec : request.ports) {
+    if (!spec.host_ip.empty()) {
+      TRY_VOID(IpAddress::from(spec.host_ip));
+    }
+  }
+  return {};
+}
+
+} // namespace
+
+Result<Service::SandboxPtr> Service::plan_sandbox(const api::SandboxCreate& original) {
+  auto sandbox = std::make_shared<Sandbox>();
+  sandbox->config = original;
+  normalise(sandbox->config);
+  TRY_VOID(check_request(sandbox->config));
+  auto& config = sandbox->config;
+  sandbox->id = TRY(random_id());
+  sandbox->name = config.name.empty() ? "sandbox_" + sandbox->id.substr(0, 8) : config.name;
+  sandbox->hostname = config.hostname.empty() ? sandbox->id.substr(0, 12) : config.hostname;
+  sandbox->created = now_rfc3339();
+  if (config.network_mode.empty() && config.networks.empty()) {
+    config.networks.push_back({.network = "bridge"});
+  }
+  const auto lock = context_.registry.lock();
+  for (const auto& [id, other] : context_.registry.sandboxes) {
+    if (other->name == sandbox->name) {
+      return Failure(
+          Error{ErrorCode::conflict, 0,
+                fmt::format("Conflict. The sandbox name \"{}\" is already in use by sandbox {}",
+                            sandbox->name, id.substr(0, 12)),
+                "choose another name, or remove it with 'ebpfnet rm'"});
+    }
+  }
+  if (config.network_mode.starts_with(kContainerPrefix)) {
+    const auto other =
+        TRY(context_.registry.find_sandbox(config.network_mode.substr(kContainerPrefix.size())));
+    if (!owns_namespace(*other) || !other->ready || other->removing) {
+      return fail(ErrorCode::conflict, "the network namespace of sandbox '{}' cannot be shared",
+                  other->name);
+    }
+    sandbox->shares_with = other->id;
+    sandbox->hostname = other->hostname;
+  }
+  sandbox->index = SandboxIndex(TRY(context_.registry.sandbox_indexes.take()));
+  Undo undo;
+  undo.push([&] {
+    for (const auto& endpoint : sandbox->endpoints) {
+      give_back(*endpoint);
+    }
+    context_.registry.sandbox_indexes.give(sandbox->index.value);
+  });
+  for (const auto& attachment : config.networks) {
+    TRY_VOID(plan_endpoint(*sandbox, attachment));
+  }
+  undo.keep();
+  context_.registry.sandboxes[sandbox->id] = sandbox;
+  return sandbox;
+}
+
+namespace {
+
+Result<void> check_attachment(const Network& network, const api::EndpointConfig& config) {
+  if (network.driver == "host" || network.driver == "null") {
+    return fail(ErrorCode::invalid,
+                "a sandbox cannot be connected to the {} network: it can only be started on it",
+                network.name);
+  }
+  if (network.predefined && !(config.ipv4.empty() && config.ipv6.empty())) {
+    return fail(ErrorCode::invalid,
+                "user-specified IP address is supported on user-defined networks only");
+  }
+  if (network.predefined && !config.aliases.empty()) {
+    return fail(ErrorCode::invalid,
+                "network-scoped aliases are only supported on user-defined networks");
+  }
+  if (!config.ipv6.empty()) {
+    return Failure(
+        Error{ErrorCode::unsupported, 0, "IPv6 networks are not built yet", "leave --ip6 out"});
+  }
+  for (const auto& alias : config.aliases) {
+    TRY_VOID(check_hostname(alias));
+  }
+  return {};
+}
+
+bool subnets_overlap(const Network& a, const Network& b) {
+  return std::ranges::any_of(a.plan.subnets, [&](const auto& x) {
+    return std::ranges::any_of(b.plan.subnets,
+                               [&](const auto& y) { return x.subnet.overlaps(y.subnet); });
+  });
+}
+
+Result<IpAddress> take_address(Network& network, const api::EndpointConfig& config) {
+  if (config.ipv4.empty()) {
+    auto chosen = network.allocator->request(ipam::Family::v4);
+    return chosen ? std::move(chosen)
+                  : Result<IpAddress>(Failure(
+                        std::move(chosen).error().wrap(fmt::format("network '{}'", network.name))));
+  }
+  const IpAddress wanted = TRY(IpAddress::from(config.ipv4));
+  if (auto taken = network.allocator->request_exact(wanted); !taken) {
+    return Failure(std::move(taken).error().wrap(
+        fmt::format("address {} on network '{}'", config.ipv4, network.name)));
+  }
+  return wanted;
+}
+
+} // namespace
+
+// With the registry locked. The endpoint is in the sandbox's list when this returns it.
+Result<std::shared_ptr<Endpoint>> Service::plan_endpoint(Sandbox& sandbox,
+                                                         const api::EndpointConfig& config) {
+  const NetworkPtr network = TRY(context_.registry.find_network(config.network));
+  TRY_VOID(check_attachment(*network, config));
+  if (network->removing) {
+    return fail(ErrorCode::not_found, "network {} not found", config.network);
+  }
+  for (const auto& existing : sandbox.endpoints) {
+    const auto other = context_.registry.network(existing->network_id);
+    if (other == network) {
+      return fail(ErrorCode::conflict, "sandbox {} is already attached to network {}", sandbox.name,
+                  network->name);
+    }
+    if (other && subnets_overlap(*other, *network)) {
+      return fail(ErrorCode::conflict,
+                  "the subnets of networks {} and {} overlap: sandbox {} cannot be on both",
+                  other->name, network->name, sandbox.name);
+    }
+  }
+  auto endpoint = std::make_shared<Endpoint>();
+  endpoint->id = TRY(random_id());
+  endpoint->network_id = network->id;
+  endpoint->sandbox_id = sandbox.id;
+  endpoint->aliases = config.aliases;
+  endpoint->gw_priority = config.gw_priority;
+  endpoint->mac = config.mac.empty() ? Mac() : TRY(Mac::from(config.mac));
+  endpoint->ipv4 = TRY(take_address(*network, config));
+  auto slot = context_.registry.slots.take();
+  if (!slot) {
+    network->allocator->release(endpoint->ipv4);
+    return Failure(std::move(slot).error());
+  }
+  endpoint->slot = Slot(*slot);
+  if (config.mac.empty()) {
+    endpoint->mac = Mac::from_ipv4(endpoint->ipv4);
+  }
+  endpoint->ifname = fmt::format("eth{}", sandbox.next_ifname++);
+  sandbox.endpoints.push_back(endpoint);
+  return endpoint;
+}
+
+// With the registry locked.
+void Service::give_back(const Endpoint& endpoint) {
+  if (const auto network = context_.registry.network(endpoint.network_id)) {
+    network->allocator->release(endpoint.ipv4);
+  }
+  context_.registry.slots.give(endpoint.slot.value);
+}
+
+void Service::forget(const SandboxPtr& sandbox) {
+  const auto lock = context_.registry.lock();
+  for (const auto& endpoint : sandbox->endpoints) {
+    give_back(*endpoint);
+  }
+  context_.registry.sandbox_indexes.give(sandbox->index.value);
+  context_.registry.sandboxes.erase(sandbox->id);
+  sandbox->gone = true;
+  sandbox->changed.notify_all();
+}
+
+} // namespace ebpfnet::network

@@ -1,0 +1,289 @@
+// The life of a sandbox's process: start, stop, signals, the end and what follows it. See
+// service.hpp.
+#include <poll.h>
+#include <signal.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+
+#include "daemon/network/service.hpp"
+#include "daemon/network/signals.hpp"
+#include "daemon/shim/cgroup.hpp"
+
+namespace ebpfnet::network {
+namespace {
+
+using std::chrono::milliseconds;
+
+// True: the process behind the pidfd ended in time.
+bool wait_for_end(int pidfd, int timeout_ms) {
+  pollfd waiting{pidfd, POLLIN, 0};
+  return ::poll(&waiting, 1, timeout_ms) > 0;
+}
+
+constexpr int kFirstRestartDelayMs = 100; // doubled with each restart, as Docker does
+constexpr int kLongestRestartDelayMs = 60000;
+
+} // namespace
+
+shim::LaunchSpec Service::launch_spec(const Sandbox& sandbox, const api::ProcessConfig& process,
+                                      bool attach) const {
+  shim::LaunchSpec spec;
+  spec.id = sandbox.id;
+  spec.shim_binary = context_.options.shim;
+  spec.run_dir = context_.run_path(sandbox.id);
+  spec.state_dir = context_.state_path(sandbox.id);
+  spec.netns_path = sandbox_network_.netns_file(sandbox);
+  spec.cgroup_dir = context_.cgroup_path(sandbox.id);
+  spec.process = process;
+  spec.attach = attach;
+  if (sandbox.config.network_mode == "host") {
+    spec.hostname = sandbox.config.hostname;
+    return spec;
+  }
+  const std::string& owner = sandbox.shares_with.empty() ? sandbox.id : sandbox.shares_with;
+  const SandboxFiles files = files_of(context_, owner);
+  spec.hostname = sandbox.hostname;
+  spec.resolv_conf = files.resolv_conf;
+  spec.hosts = files.hosts;
+  spec.hostname_file = files.hostname;
+  spec.hide_resolvers = true;
+  return spec;
+}
+
+Result<std::string> Service::start_process(Sandbox& sandbox, bool attach) {
+  if (!sandbox.config.process) {
+    return fail(ErrorCode::conflict, "sandbox {} has no command to start", sandbox.name);
+  }
+  sandbox_network_.announce(sandbox);
+  auto launched = shim::launch(launch_spec(sandbox, *sandbox.config.process, attach));
+  if (!launched) {
+    sandbox_network_.withdraw(sandbox);
+    return Failure(
+        std::move(launched).error().wrap(fmt::format("start sandbox '{}'", sandbox.name)));
+  }
+  {
+    const auto lock = context_.registry.lock();
+    sandbox.state = SandboxState::running;
+    sandbox.shim_pid = launched->shim_pid;
+    sandbox.pid = launched->pid;
+    sandbox.started_at = now_rfc3339();
+    sandbox.stopped_by_user = false;
+    sandbox.changed.notify_all();
+  }
+  TRY_VOID(record(sandbox));
+  watch(sandbox);
+  spdlog::info("event=process_started sandbox={:?} pid={}", sandbox.name, launched->pid);
+  return launched->attach_socket.string();
+}
+
+// The supervisor's end is the process's end. One that is gone already is handled at once.
+void Service::watch(const Sandbox& sandbox) {
+  auto work = [this, id = sandbox.id, shim_pid = sandbox.shim_pid] { process_ended(id, shim_pid); };
+  auto pidfd = shim::open_pidfd(sandbox.shim_pid);
+  if (!pidfd) {
+    scheduler_.run(std::move(work));
+    return;
+  }
+  scheduler_.when_readable(std::move(*pidfd), std::move(work));
+}
+
+void Service::process_ended(const std::string& sandbox_id, int shim_pid) {
+  SandboxPtr sandbox;
+  {
+    const auto lock = context_.registry.lock();
+    sandbox = context_.registry.sandbox(sandbox_id);
+  }
+  if (!sandbox) {
+    return;
+  }
+  Held held{sandbox, std::unique_lock(sandbox->operation)};
+  if (sandbox->gone || sandbox->shim_pid != shim_pid || sandbox->state != SandboxState::running) {
+    return; // a stop or restart has dealt with it
+  }
+  finish(sandbox);
+  if (sandbox->config.auto_remove) {
+    if (auto removed = remove_sandbox(held, true); !removed) {
+      spdlog::error("event=auto_remove_failed sandbox={:?} error={:?}", sandbox->name,
+                    removed.error().story());
+    }
+  } else if (wants_restart(*sandbox)) {
+    schedule_restart(sandbox);
+  }
+}
+
+// Takes note that the process has ended; with the sandbox held.
+void Service::finish(const SandboxPtr& sandbox) {
+  if (auto killed = shim::kill_cgroup(context_.cgroup_path(sandbox->id)); !killed) {
+    spdlog::warn("event=cgroup_remains sandbox={:?} error={:?}", sandbox->name,
+                 killed.error().story());
+  }
+  const auto state =
+      shim::read_state(context_.run_path(sandbox->id), context_.state_path(sandbox->id));
+  {
+    const auto lock = context_.registry.lock();
+    sandbox->state = SandboxState::exited;
+    sandbox->pid = 0;
+    sandbox->shim_pid = 0;
+    sandbox->exit_code = state && state->exit_code ? *state->exit_code : 137;
+    sandbox->finished_at =
+        state && !state->finished_at.empty() ? state->finished_at : now_rfc3339();
+  }
+  sandbox_network_.withdraw(*sandbox);
+  if (auto recorded = record(*sandbox); !recorded) {
+    spdlog::error("event=record_failed sandbox={:?} error={:?}", sandbox->name,
+                  recorded.error().story());
+  }
+  spdlog::info("event=process_ended sandbox={:?} exit_code={}", sandbox->name, sandbox->exit_code);
+  const auto lock = context_.registry.lock();
+  sandbox->changed.notify_all();
+}
+
+bool Service::wants_restart(const Sandbox& sandbox) const {
+  const auto& policy = sandbox.config.restart;
+  if (sandbox.stopped_by_user || sandbox.removing) {
+    return false;
+  }
+  if (policy.name == "on-failure") {
+    return sandbox.exit_code != 0 &&
+           (policy.max_retries == 0 || sandbox.restart_count < policy.max_retries);
+  }
+  return policy.name == "always";
+}
+
+void Service::schedule_restart(const SandboxPtr& sandbox) {
+  const int doublings = std::min(sandbox->restart_count, 10);
+  const int delay = std::min(kFirstRestartDelayMs << doublings, kLongestRestartDelayMs);
+  scheduler_.after(delay, [this, sandbox] {
+    const std::unique_lock operation(sandbox->operation);
+    if (sandbox->gone || sandbox->state != SandboxState::exited || !wants_restart(*sandbox)) {
+      return;
+    }
+    sandbox->restart_count += 1;
+    if (auto started = start_process(*sandbox, false); !started) {
+      spdlog::warn("event=restart_failed sandbox={:?} error={:?}", sandbox->name,
+                   started.error().story());
+      schedule_restart(sandbox);
+    }
+  });
+}
+
+// SIGTERM, then SIGKILL for all of the sandbox's processes after the time-out (0: at once). Not
+// running is fine.
+Result<void> Service::stop_process(Sandbox& sandbox, int timeout_seconds) {
+  if (sandbox.state != SandboxState::running) {
+    return {};
+  }
+  const auto pidfd = shim::open_pidfd(sandbox.shim_pid);
+  if (pidfd && timeout_seconds > 0) {
+    const auto state =
+        shim::read_state(context_.run_path(sandbox.id), context_.state_path(sandbox.id));
+    if (state && shim::signal_process(*state, SIGTERM)) {
+      wait_for_end(pidfd->get(), timeout_seconds * 1000);
+    }
+  }
+  TRY_VOID(shim::kill_cgroup(context_.cgroup_path(sandbox.id)));
+  if (pidfd) {
+    constexpr int kSupervisorMs = 10000; // it only has to write the exit status
+    wait_for_end(pidfd->get(), kSupervisorMs);
+  }
+  SandboxPtr self;
+  {
+    const auto lock = context_.registry.lock();
+    self = context_.registry.sandbox(sandbox.id);
+  }
+  if (self) {
+    finish(self);
+  }
+  return {};
+}
+
+Result<Json> Service::sandbox_start(const std::string& ref, const api::SandboxStart& request) {
+  Held held = TRY(hold(ref));
+  Json reply{{"Id", held->id}, {"Name", held->name}};
+  if (held->state == SandboxState::running) {
+    return reply;
+  }
+  held->restart_count = 0;
+  const std::string socket = TRY(start_process(*held, request.attach));
+  if (!socket.empty()) {
+    reply["AttachSocket"] = socket;
+  }
+  return reply;
+}
+
+Result<Json> Service::sandbox_stop(const std::string& ref, const api::SandboxStop& request) {
+  Held held = TRY(hold(ref));
+  held->stopped_by_user = true;
+  TRY_VOID(stop_process(*held, request.timeout_seconds));
+  const Json reply{{"Id", held->id}, {"Name", held->name}};
+  if (held->config.auto_remove) {
+    TRY_VOID(remove_sandbox(held, true));
+  } else {
+    TRY_VOID(record(*held));
+  }
+  return reply;
+}
+
+Result<Json> Service::sandbox_restart(const std::string& ref, const api::SandboxStop& request) {
+  Held held = TRY(hold(ref));
+  TRY_VOID(stop_process(*held, request.timeout_seconds));
+  TRY_VOID(start_process(*held, false));
+  return Json{{"Id", held->id}, {"Name", held->name}};
+}
+
+// Does not wait for other operations: a stop that is waiting for its time-out may be cut short.
+Result<Json> Service::sandbox_kill(const std::string& ref, const api::SandboxKill& request) {
+  const int signal_number = TRY(parse_signal(request.signal));
+  SandboxPtr sandbox;
+  {
+    const auto lock = context_.registry.lock();
+    sandbox = TRY(context_.registry.find_sandbox(ref));
+    if (sandbox->state != SandboxState::running) {
+      return fail(ErrorCode::conflict, "sandbox {} is not running", sandbox->name);
+    }
+  }
+  const auto state =
+      TRY(shim::read_state(context_.run_path(sandbox->id), context_.state_path(sandbox->id)));
+  TRY_VOID(shim::signal_process(state, signal_number));
+  return Json{{"Id", sandbox->id}, {"Name", sandbox->name}};
+}
+
+Result<Json> Service::sandbox_wait(const std::string& ref, const std::function<bool()>& alive) {
+  auto lock = context_.registry.lock();
+  const SandboxPtr sandbox = TRY(context_.registry.find_sandbox(ref));
+  while (sandbox->state == SandboxState::running && !sandbox->gone) {
+    if (sandbox->changed.wait_for(lock, std::chrono::seconds(1)) == std::cv_status::timeout &&
+        !alive()) {
+      return fail(ErrorCode::unavailable, "the client has gone");
+    }
+  }
+  return Json{{"StatusCode", sandbox->exit_code}};
+}
+
+Result<Json> Service::sandbox_exec(const std::string& ref, const api::SandboxExec& request) {
+  Held held = TRY(hold(ref));
+  const bool has_process = held->config.process.has_value();
+  if (has_process && held->state != SandboxState::running) {
+    return Failure(Error{ErrorCode::conflict, 0,
+                         fmt::format("sandbox {} is not running", held->name),
+                         "start it with 'ebpfnet start'"});
+  }
+  int target = 0;
+  if (has_process) {
+    target = TRY(shim::read_state(context_.run_path(held->id), context_.state_path(held->id)))
+    .pid;
+  }
+  shim::LaunchSpec spec = launch_spec(*held, request.process, true);
+  held.operation.unlock(); // what runs inside does not keep others from the sandbox
+  auto launched = shim::launch_exec(spec, target);
+  if (!launched) {
+    return Failure(
+        std::move(launched).error().wrap(fmt::format("exec in sandbox '{}'", held->name)));
+  }
+  return Json{{"Id", held->id}, {"AttachSocket", launched->attach_socket.string()}};
+}
+
+} // namespace ebpfnet::network

@@ -1,0 +1,166 @@
+#include "daemon/network/uplinks.hpp"
+
+#include <linux/rtnetlink.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstring>
+#include <set>
+
+#include "daemon/netlink/address.hpp"
+#include "daemon/netlink/link.hpp"
+#include "daemon/netlink/route.hpp"
+#include "maps/view/convert.hpp"
+
+namespace ebpfnet::network {
+namespace {
+
+bool is_ours(IfIndex index) {
+  return index.value >= EBN_BRIDGE_IFINDEX_BASE;
+}
+
+struct HostView {
+  std::vector<netlink::LinkInfo> links;
+  std::vector<netlink::AddressInfo> addresses;
+  std::vector<netlink::RouteInfo> routes;
+};
+
+Result<HostView> look() {
+  auto socket = TRY(netlink::Socket::open());
+  HostView out;
+  out.links = TRY(netlink::list_links(socket));
+  out.addresses = TRY(netlink::list_addresses(socket));
+  out.routes = TRY(netlink::list_routes(socket));
+  return out;
+}
+
+// Leads outside: not ours, not lo, and has a global address or carries a route.
+bool leads_outside(const netlink::LinkInfo& link, const HostView& host) {
+  const bool addressed = std::ranges::any_of(host.addresses, [&](const auto& a) {
+    return a.index == link.index && a.scope == RT_SCOPE_UNIVERSE;
+  });
+  const bool routed = std::ranges::any_of(host.routes, [&](const auto& r) {
+    return r.device == link.index && r.table == RT_TABLE_MAIN && r.type == RTN_UNICAST &&
+           !(r.destination && r.destination->address().bytes()[0] == 0xfe);
+  });
+  return !link.loopback && !is_ours(link.index) && (addressed || routed);
+}
+
+IpAddress masquerade_address(const netlink::LinkInfo& link, const HostView& host) {
+  for (const auto& address : host.addresses) {
+    if (address.index == link.index && address.address.is_v4() && address.primary &&
+        address.scope == RT_SCOPE_UNIVERSE) {
+      return address.address;
+    }
+  }
+  return {};
+}
+
+std::vector<IpAddress> host_addresses(const HostView& host) {
+  std::vector<IpAddress> out;
+  for (const auto& address : host.addresses) {
+    if (!address.address.is_loopback()) {
+      out.push_back(address.address);
+    }
+  }
+  return out;
+}
+
+} // namespace
+
+Result<void> Uplinks::sync() {
+  const std::scoped_lock lock(mutex_);
+  const HostView host = TRY(look());
+  const auto& named = context_.options.uplinks;
+  std::set<std::uint32_t> present;
+  for (const auto& link : host.links) {
+    const bool chosen = named.empty() ? leads_outside(link, host)
+                                      : std::ranges::find(named, link.name) != named.end();
+    if (!chosen) {
+      continue;
+    }
+    present.insert(link.index.value);
+    adopt({link.name, link.index, masquerade_address(link, host), {}}, link.has_ethernet_header);
+  }
+  std::set<std::uint32_t> stale;
+  for (const auto& [index, info] : attached_) {
+    stale.insert(index);
+  }
+  for (const auto& key : TRY(context_.plane.maps().uplinks.keys())) {
+    stale.insert(key);
+  }
+  for (const std::string& pin : TRY(context_.plane.pinned("tc_from_uplink"))) {
+    std::uint32_t index = 0;
+    std::from_chars(pin.data(), pin.data() + pin.size(), index);
+    stale.insert(index);
+  }
+  for (const std::uint32_t index : stale) {
+    if (!present.contains(index)) {
+      TRY_VOID(context_.plane.detach_uplink(IfIndex(index)));
+      TRY_VOID(context_.plane.maps().uplinks.remove(index));
+      attached_.erase(index);
+    }
+  }
+  return sync_addresses(host_addresses(host));
+}
+
+// A device that refuses the programs (or is just going away) is shown by `status`, and does not
+// stop the others.
+void Uplinks::adopt(const UplinkInfo& found, bool ethernet) {
+  UplinkInfo info = found;
+  const auto known = attached_.find(info.index.value);
+  if (known == attached_.end() || !known->second.problem.empty()) {
+    if (auto attached = context_.plane.attach_uplink(info.index, ethernet); !attached) {
+      info.problem = attached.error().story();
+      spdlog::warn("event=uplink_failed interface={:?} error={:?}", info.name, info.problem);
+    } else {
+      spdlog::info("event=uplink_attached interface={:?} ifindex={} address={}", info.name,
+                   info.index.value, info.address.to_string());
+    }
+  }
+  ebn_uplink record{};
+  record.addr4 = view::to_abi(info.address);
+  if (auto written = context_.plane.maps().uplinks.put(info.index.value, record);
+      !written && info.problem.empty()) {
+    info.problem = written.error().story();
+  }
+  attached_[info.index.value] = info;
+}
+
+Result<void> Uplinks::sync_addresses(const std::vector<IpAddress>& wanted) {
+  auto& map = context_.plane.maps().host_addrs;
+  std::set<IpAddress> stale;
+  for (const auto& key : TRY(map.keys())) {
+    stale.insert(view::from_abi(key));
+  }
+  for (const IpAddress& address : wanted) {
+    if (stale.erase(address) == 0) {
+      TRY_VOID(map.put(view::to_abi(address), 1));
+    }
+  }
+  for (const IpAddress& address : stale) {
+    TRY_VOID(map.remove(view::to_abi(address)));
+  }
+  return {};
+}
+
+std::vector<UplinkInfo> Uplinks::list() const {
+  const std::scoped_lock lock(mutex_);
+  std::vector<UplinkInfo> out;
+  for (const auto& [index, info] : attached_) {
+    out.push_back(info);
+  }
+  return out;
+}
+
+Result<void> Uplinks::detach_all() {
+  const std::scoped_lock lock(mutex_);
+  for (const auto& [index, info] : attached_) {
+    TRY_VOID(context_.plane.detach_uplink(info.index));
+  }
+  attached_.clear();
+  return {};
+}
+
+} // namespace ebpfnet::network
