@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "maps/view/convert.hpp"
 #include "tests/packet/world.hpp"
 
 namespace ebpfnet::packet {

@@ -92,7 +92,7 @@ ebn_config default_config() {
   return out;
 }
 
-World::World(const ebn_config& config) {
+World::World(const ebn_config& config) : config_(config) {
   must(::unshare(CLONE_NEWNS | CLONE_NEWNET) == 0, "unshare");
   must(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0, "make mounts private");
   char name[] = "/tmp/ebn-packet-XXXXXX";
@@ -230,6 +230,9 @@ void World::write_endpoint(const Endpoint& ep, std::uint16_t flags) {
   dest.mtu = 1500;
   view::copy_mac(ep.mac, dest.mac);
   must(maps().destinations.put({ep.network, record.addr4}, dest));
+  if (!ep.host_address.is_unspecified()) {
+    must(maps().destinations.put({0, record.host_addr}, dest));
+  }
   must(maps().sandbox_flows.put(ep.sandbox(), 0));
 }
 

@@ -67,6 +67,7 @@ public:
   void reset();
 
   const Endpoint& at(std::uint32_t slot) const { return endpoints_.at(slot); }
+  const ebn_config& config() const { return config_; }
   std::uint32_t uplink() const { return uplink_; }
   const Mac& uplink_mac() const { return uplink_mac_; }
   const Mac& router_mac() const { return router_mac_; }
@@ -110,6 +111,7 @@ private:
   void write_networks();
   void write_endpoint(const Endpoint& ep, std::uint16_t flags);
 
+  ebn_config config_;
   std::filesystem::path directory_;
   std::optional<netlink::Socket> socket_;
   std::unique_ptr<loader::DataPlane> plane_;
