@@ -1,6 +1,8 @@
 #include "daemon/config.hpp"
 
 #include <CLI/CLI.hpp>
+#include <linux/magic.h>
+#include <sys/vfs.h>
 #include <toml++/toml.h>
 
 #include <fstream>
@@ -92,6 +94,20 @@ Result<std::filesystem::path> find_cgroup2() {
       "mount one: mount -t cgroup2 none /sys/fs/cgroup, or name a directory with --cgroup-root"});
 }
 
+Result<void> check_cgroup2(const std::string& directory) {
+  struct statfs info{};
+  if (::statfs(directory.c_str(), &info) != 0) {
+    return fail_errno(errno, "--cgroup-root '{}'", directory);
+  }
+  if (info.f_type != CGROUP2_SUPER_MAGIC) {
+    return Failure(
+        Error{ErrorCode::unsupported, 0,
+              fmt::format("--cgroup-root '{}' is not on a cgroup2 file system", directory),
+              "name a directory of one, or leave the flag out"});
+  }
+  return {};
+}
+
 Result<void> read_port_range(const std::string& text, network::Options& out) {
   unsigned first = 0;
   unsigned last = 0;
@@ -126,6 +142,7 @@ Result<Config> load_config(int argc, char** argv, int& exit_code) {
   Config config;
   Texts texts;
   CLI::App app("ebpfnetd: container networks on eBPF, the daemon", "ebpfnetd");
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app.set_version_flag("--version", std::string(kVersion));
   app.add_option("--config", texts.config_file, "TOML file with these flags as keys")
       ->type_name("FILE");
@@ -180,6 +197,9 @@ Result<Config> load_config(int argc, char** argv, int& exit_code) {
   config.network.state_dir = std::filesystem::absolute(texts.state_dir);
   config.network.run_dir = std::filesystem::absolute(texts.run_dir);
   config.network.bpffs = std::filesystem::absolute(texts.bpffs);
+  if (!texts.cgroup_root.empty()) {
+    TRY_VOID(check_cgroup2(texts.cgroup_root));
+  }
   config.network.cgroup_root = texts.cgroup_root.empty() ? TRY(find_cgroup2()) : std::filesystem::absolute(texts.cgroup_root);
   return config;
 }

@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 #include <sys/mount.h>
+#include <unistd.h>
 
 #include "daemon/netlink/link.hpp"
 #include "daemon/netlink/netns.hpp"
@@ -102,6 +103,7 @@ Result<void> purge(const network::Options& options) {
   keep_first(first, remove_devices(instance));
   keep_first(first, remove_namespaces(options.run_dir / "netns"));
   keep_first(first, loader::DataPlane::purge(options.bpffs));
+  ::rmdir(options.bpffs.c_str()); // if nobody else keeps anything there
   keep_first(first, remove_files(options.run_dir));
   keep_first(first, remove_files(options.state_dir));
   return first;

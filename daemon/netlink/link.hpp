@@ -41,10 +41,10 @@ Result<void> check_link_name(std::string_view name);
 
 struct BridgeSpec {
   std::string name;
-  IfIndex index;         // the number that it gets; 0: the kernel's choice
   Mac mac;               // fixed: ports do not change it
   std::uint32_t mtu = 0; // bytes; 0: the kernel's choice
   std::string alias;     // up to 255 bytes; may be empty
+  IfIndex index;         // the number that it gets; 0: the kernel's choice
 };
 // A bridge without spanning tree, forward delay and multicast snooping; down. Errors: EEXIST.
 Result<IfIndex> create_bridge(Socket& socket, const BridgeSpec& spec);

@@ -90,7 +90,7 @@ Result<void> apply_reserved_ports(state::Store& store, const PortSet& ours) {
     change.doc = {{"ports", ours.to_string()}};
     TRY_VOID(store.apply({&change, 1}));
   }
-  return wanted == now ? Result<void>() : netlink::write_sysctl(kSysctl, wanted.to_string());
+  return wanted == now ? Result<void>() : netlink::write_sysctl(kSysctl, wanted.to_string() + "\n");
 }
 
 } // namespace ebpfnet::network

@@ -144,6 +144,14 @@ Result<void> check_attachment(const Network& network, const api::EndpointConfig&
   return {};
 }
 
+std::string subnets_text(const Network& network) {
+  std::string out;
+  for (const auto& plan : network.plan.subnets) {
+    out += (out.empty() ? "" : ", ") + plan.subnet.to_string();
+  }
+  return out;
+}
+
 bool subnets_overlap(const Network& a, const Network& b) {
   return std::ranges::any_of(a.plan.subnets, [&](const auto& x) {
     return std::ranges::any_of(b.plan.subnets,
@@ -151,7 +159,19 @@ bool subnets_overlap(const Network& a, const Network& b) {
   });
 }
 
-Result<IpAddress> take_address(Network& network, const api::EndpointConfig& config) {
+// The name of the sandbox that has the address; empty: it is the gateway's or reserved.
+std::string holder_of(const Registry& registry, const Network& network, const IpAddress& address) {
+  for (const auto& endpoint : registry.endpoints_of(network.id)) {
+    const auto sandbox = registry.sandbox(endpoint->sandbox_id);
+    if (endpoint->ipv4 == address && sandbox) {
+      return sandbox->name;
+    }
+  }
+  return {};
+}
+
+Result<IpAddress> take_address(const Registry& registry, Network& network,
+                               const api::EndpointConfig& config) {
   if (config.ipv4.empty()) {
     auto chosen = network.allocator->request(ipam::Family::v4);
     return chosen ? std::move(chosen)
@@ -160,8 +180,12 @@ Result<IpAddress> take_address(Network& network, const api::EndpointConfig& conf
   }
   const IpAddress wanted = TRY(IpAddress::from(config.ipv4));
   if (auto taken = network.allocator->request_exact(wanted); !taken) {
-    return Failure(std::move(taken).error().wrap(
-        fmt::format("address {} on network '{}'", config.ipv4, network.name)));
+    Error error = std::move(taken).error().wrap(
+        fmt::format("address {} on network '{}'", config.ipv4, network.name));
+    if (const auto holder = holder_of(registry, network, wanted); !holder.empty()) {
+      error.message += fmt::format(" by sandbox '{}'", holder);
+    }
+    return Failure(std::move(error));
   }
   return wanted;
 }
@@ -183,9 +207,13 @@ Result<std::shared_ptr<Endpoint>> Service::plan_endpoint(Sandbox& sandbox,
                   network->name);
     }
     if (other && subnets_overlap(*other, *network)) {
-      return fail(ErrorCode::conflict,
-                  "the subnets of networks {} and {} overlap: sandbox {} cannot be on both",
-                  other->name, network->name, sandbox.name);
+      return Failure(
+          Error{ErrorCode::conflict, 0,
+                fmt::format("the subnets of networks {} ({}) and {} ({}) overlap: sandbox "
+                            "{} cannot be on both",
+                            other->name, subnets_text(*other), network->name,
+                            subnets_text(*network), sandbox.name),
+                "create one of the networks with another --subnet"});
     }
   }
   auto endpoint = std::make_shared<Endpoint>();
@@ -195,7 +223,7 @@ Result<std::shared_ptr<Endpoint>> Service::plan_endpoint(Sandbox& sandbox,
   endpoint->aliases = config.aliases;
   endpoint->gw_priority = config.gw_priority;
   endpoint->mac = config.mac.empty() ? Mac() : TRY(Mac::from(config.mac));
-  endpoint->ipv4 = TRY(take_address(*network, config));
+  endpoint->ipv4 = TRY(take_address(context_.registry, *network, config));
   auto slot = context_.registry.slots.take();
   if (!slot) {
     network->allocator->release(endpoint->ipv4);

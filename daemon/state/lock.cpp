@@ -20,6 +20,20 @@ std::string holder_of(int fd) {
 
 } // namespace
 
+Result<DirLock> DirLock::acquire_directory(const std::filesystem::path& dir,
+                                           std::string_view purpose) {
+  UniqueFd fd(::open(dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) {
+    return fail_errno(errno, "open directory '{}'", dir.string());
+  }
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    return Failure(Error{ErrorCode::conflict, errno,
+                         fmt::format("another {} uses directory '{}'", purpose, dir.string()),
+                         "stop it first, or give this one a directory of its own"});
+  }
+  return DirLock(std::move(fd));
+}
+
 Result<DirLock> DirLock::acquire(const std::filesystem::path& dir, std::string_view purpose) {
   const auto file = dir / ".lock";
   UniqueFd fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
@@ -31,9 +45,9 @@ Result<DirLock> DirLock::acquire(const std::filesystem::path& dir, std::string_v
       return fail_errno(errno, "lock '{}'", file.string());
     }
     return Failure(Error{ErrorCode::conflict, EWOULDBLOCK,
-                         fmt::format("another {} (pid {}) uses state directory '{}'", purpose,
+                         fmt::format("another {} (pid {}) uses directory '{}'", purpose,
                                      holder_of(fd.get()), dir.string()),
-                         "stop it first, or give this one a state directory of its own"});
+                         "stop it first, or give this one a directory of its own"});
   }
   const std::string pid = fmt::format("{}\n", ::getpid());
   if (::ftruncate(fd.get(), 0) != 0 ||

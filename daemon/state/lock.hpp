@@ -12,8 +12,12 @@ namespace ebpfnet::state {
 
 class DirLock {
 public:
-  // DIR must exist. `conflict` when held: "another PURPOSE (pid N) uses state directory 'DIR'".
+  // DIR must exist. `conflict` when held: "another PURPOSE (pid N) uses directory 'DIR'".
   static Result<DirLock> acquire(const std::filesystem::path& dir, std::string_view purpose);
+  // The same for a directory in which no file can be made (a bpf file system): the lock is on the
+  // directory itself, and the holder's pid is not known.
+  static Result<DirLock> acquire_directory(const std::filesystem::path& dir,
+                                           std::string_view purpose);
 
 private:
   explicit DirLock(UniqueFd fd) : fd_(std::move(fd)) {}

@@ -1,5 +1,6 @@
 """Refusals say what was wrong and what to do, and leave nothing half made; damaged or hostile surroundings do no harm."""
 
+import contextlib
 import json
 import socket
 import sqlite3
@@ -130,14 +131,14 @@ BODIES = {
 
 @pytest.mark.parametrize("kind", BODIES)
 def test_bad_bodies_are_refused(host, kind):
-    answer = raw(host, post("/networks/create", BODIES[kind]))
+    answer = raw(host, post("/v1/networks", BODIES[kind]))
     assert b" 400 " in answer.split(b"\r\n")[0], answer[:200]
     assert json.loads(answer.split(b"\r\n\r\n", 1)[1])
     assert host.network_names() == {"bridge", "host", "none"}
 
 
 def test_too_large_a_body_is_refused_before_it_is_read(host):
-    answer = raw(host, post("/networks/create", b"x" * 4096, length=1 << 40))
+    answer = raw(host, post("/v1/networks", b"x" * 4096, length=1 << 40))
     assert b" 413 " in answer.split(b"\r\n")[0], answer[:200]
     assert host.network_names()
 
@@ -145,7 +146,7 @@ def test_too_large_a_body_is_refused_before_it_is_read(host):
 @pytest.mark.parametrize(
     "data",
     [b"\x00" * 100, b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"A" * 100000, b"GET /x HTTP/1.1\r\nX: " + b"y" * 100000 + b"\r\n\r\n",
-     post("/networks/create", b'{"Name": "x"}', length=5000), b"POST /networks/create HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"],
+     post("/v1/networks", b'{"Name": "x"}', length=5000), b"POST /v1/networks HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"],
     ids=["zeros", "no path", "version", "endless line", "endless header", "body cut off", "bad chunk"],
 )  # fmt: skip
 def test_broken_http_does_no_harm(host, data):
@@ -158,7 +159,7 @@ def test_silent_and_half_open_clients_do_not_block_others(host):
     for n in range(200):
         client = socket.socket(socket.AF_UNIX)
         client.connect(str(host.socket))
-        client.sendall(b"POST /networks/create HTTP/1.1\r\nContent-Le" if n % 2 else b"")
+        client.sendall(b"POST /v1/networks HTTP/1.1\r\nContent-Le" if n % 2 else b"")
         clients.append(client)
     host.create_network("net")
     for client in clients:
@@ -217,11 +218,8 @@ def test_a_full_disk_is_told_and_survived(idle_lab):
     host.start_daemon()
     host.create_network("before")
     filler = host.state_dir / "filler"
-    with filler.open("wb") as out:
-        try:
-            while out.write(b"x" * 4096):
-                out.flush()
-        except OSError:
+    with filler.open("wb", buffering=0) as out, contextlib.suppress(OSError):
+        while out.write(b"x" * 4096):
             pass
     story, made = "", 0
     for n in range(200):

@@ -23,7 +23,7 @@ def bridge_packets(host):
 
 def test_the_bridge_sees_nothing_of_a_bulk_transfer(pair):
     host = pair
-    host.run("iperf", "iperf3", "-s", network="net")
+    host.run("iperf", "iperf3", "-s", "--forceflush", network="net")
     server = host.ip_of("iperf", "net")
     wait_until(lambda: "listening" in host.cli("logs", "iperf").stdout, "iperf3 listens")
     before = bridge_packets(host)
@@ -45,7 +45,7 @@ def test_arp_is_answered_without_asking_the_neighbour(pair):
     assert two.ip("neigh", "show", "dev", "eth0")[0]["lladdr"] == host.endpoint("one", "net")["MacAddress"]
     time.sleep(0.3)
     capture.terminate()
-    assert capture.communicate(timeout=10)[0] == ""
+    assert capture.communicate(timeout=10)[0].strip() == ""
 
 
 def test_the_bridge_has_a_static_entry_for_every_endpoint(pair):

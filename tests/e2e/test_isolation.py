@@ -73,6 +73,8 @@ def test_a_foreign_source_address_is_dropped(tenants):
     host.expect_drops("spoofed_ip", "spoofed_arp")
     attacker = host.inside("left-2")
     attacker.run("ip", "addr", "add", "10.99.99.99/32", "dev", "eth0")
+    mac = host.endpoint("left-1", "left")["MacAddress"]
+    attacker.run("ip", "neigh", "replace", victim, "lladdr", mac, "dev", "eth0")  # no ARP, which would be dropped first
     done = attacker.run("ping", "-n", "-c", "2", "-i", "0.2", "-W", "1", "-I", "10.99.99.99", victim, check=False)
     assert done.returncode != 0
     assert host.drops()["spoofed_ip"] >= 2

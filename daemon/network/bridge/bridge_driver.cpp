@@ -67,8 +67,8 @@ Result<void> ensure_bridge(Context& context, Socket& socket, const Network& netw
                          "choose another name with -o com.docker.network.bridge.name=NAME"});
   }
   const IfIndex bridge =
-      TRY(netlink::create_bridge(socket, {network.bridge, bridge_ifindex(network.index),
-                                          network.bridge_mac, network.mtu, alias}));
+      TRY(netlink::create_bridge(socket, {network.bridge, network.bridge_mac, network.mtu, alias,
+                                          bridge_ifindex(network.index)}));
   if (auto configured = configure_bridge(socket, network, bridge); !configured) {
     [[maybe_unused]] const auto ignored = netlink::delete_link(socket, bridge);
     return configured;
@@ -174,6 +174,8 @@ Result<void> BridgeDriver::join(Context& context, const Network& network, const 
   }
   if (!existing || existing->alias != context.device_alias("endpoint", endpoint.id)) {
     TRY_VOID(create_device(context, socket, network, endpoint, netns));
+  } else if (existing->master != bridge_ifindex(network.index)) {
+    TRY_VOID(netlink::set_link_master(socket, veth, bridge_ifindex(network.index)));
   }
   // The record and the programs are there before the device is up: nothing passes unseen.
   TRY_VOID(put_endpoint(context, network, sandbox, endpoint, !sandbox.ports.empty()));
@@ -187,9 +189,12 @@ Result<void> BridgeDriver::leave(Context& context, const Network& network,
                                  const Endpoint& endpoint) const {
   auto socket = TRY(Socket::open());
   const IfIndex veth = veth_ifindex(endpoint.slot);
-  auto forgotten = remove_endpoint(context, network, endpoint);
-  auto detached = context.plane.detach_container(veth);
+  // Neighbours lose the way first; the record outlives the device, so that its last packets are
+  // known.
+  auto unreachable = remove_destinations(context, network, endpoint);
   auto removed = netlink::delete_link(socket, veth);
+  auto detached = context.plane.detach_container(veth);
+  auto forgotten = remove_endpoint(context, endpoint);
   if (network.overlapping) {
     const IpAddress seen = host_address(endpoint.slot);
     [[maybe_unused]] const auto neighbour =
@@ -199,10 +204,12 @@ Result<void> BridgeDriver::leave(Context& context, const Network& network,
     route.device = bridge_ifindex(network.index);
     [[maybe_unused]] const auto unrouted = netlink::remove_route(socket, route);
   }
-  if (!removed) {
-    return removed;
+  for (const auto* result : {&removed, &unreachable, &detached, &forgotten}) {
+    if (!*result) {
+      return *result;
+    }
   }
-  return forgotten ? detached : forgotten;
+  return {};
 }
 
 } // namespace ebpfnet::network::bridge

@@ -114,13 +114,17 @@ Result<void> put_endpoint(Context& context, const Network& network, const Sandbo
   return maps.destinations.put(dest_key(network, endpoint.ipv4), dest);
 }
 
-Result<void> remove_endpoint(Context& context, const Network& network, const Endpoint& endpoint) {
-  auto& maps = context.plane.maps();
-  TRY_VOID(maps.destinations.remove(dest_key(network, endpoint.ipv4)));
+Result<void> remove_destinations(Context& context, const Network& network,
+                                 const Endpoint& endpoint) {
+  auto& destinations = context.plane.maps().destinations;
   if (network.overlapping) {
-    TRY_VOID(maps.destinations.remove(dest_key(network, host_address(endpoint.slot))));
+    TRY_VOID(destinations.remove(dest_key(network, host_address(endpoint.slot))));
   }
-  return maps.endpoints.put(endpoint.slot.value, ebn_endpoint{});
+  return destinations.remove(dest_key(network, endpoint.ipv4));
+}
+
+Result<void> remove_endpoint(Context& context, const Endpoint& endpoint) {
+  return context.plane.maps().endpoints.put(endpoint.slot.value, ebn_endpoint{});
 }
 
 } // namespace ebpfnet::network::bridge

@@ -20,6 +20,10 @@ Result<void> remove_network(Context& context, const Network& network);
 // replies of such flows.
 Result<void> put_endpoint(Context& context, const Network& network, const Sandbox& sandbox,
                           const Endpoint& endpoint, bool serves_neighbours);
-Result<void> remove_endpoint(Context& context, const Network& network, const Endpoint& endpoint);
+// Neighbours and the host no longer find the endpoint; what it sends itself is still known as its
+// own.
+Result<void> remove_destinations(Context& context, const Network& network,
+                                 const Endpoint& endpoint);
+Result<void> remove_endpoint(Context& context, const Endpoint& endpoint);
 
 } // namespace ebpfnet::network::bridge

@@ -284,7 +284,7 @@ TEST_F(StateStore, LockNamesTheProcessThatHoldsTheDirectory) {
     EXPECT_EQ(second.error().code, ErrorCode::conflict);
     EXPECT_THAT(
         second.error().message,
-        HasSubstr(fmt::format("another ebpfnetd (pid {}) uses state directory", ::getpid())));
+        HasSubstr(fmt::format("another ebpfnetd (pid {}) uses directory", ::getpid())));
   }
   EXPECT_TRUE(DirLock::acquire(dir_, "ebpfnetd"));
   EXPECT_FALSE(DirLock::acquire(dir_ / "missing", "ebpfnetd"));
