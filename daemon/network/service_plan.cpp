@@ -1,7 +1,10 @@
 // Planning a sandbox: everything that can be refused is refused here, before anything is made. See
 // service.hpp.
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 
+#include "daemon/network/flow_sweep.hpp"
 #include "daemon/network/names.hpp"
 #include "daemon/network/service.hpp"
 
@@ -246,15 +249,25 @@ void Service::give_back(const Endpoint& endpoint) {
   context_.registry.slots.give(endpoint.slot.value);
 }
 
+// The number rests until no flow carries it any more.
 void Service::forget(const SandboxPtr& sandbox) {
-  const auto lock = context_.registry.lock();
-  for (const auto& endpoint : sandbox->endpoints) {
-    give_back(*endpoint);
+  {
+    const auto lock = context_.registry.lock();
+    for (const auto& endpoint : sandbox->endpoints) {
+      give_back(*endpoint);
+    }
+    context_.registry.sandboxes.erase(sandbox->id);
+    sandbox->gone = true;
+    sandbox->changed.notify_all();
   }
-  context_.registry.sandbox_indexes.give(sandbox->index.value);
-  context_.registry.sandboxes.erase(sandbox->id);
-  sandbox->gone = true;
-  sandbox->changed.notify_all();
+  scheduler_.run([this, index = sandbox->index] {
+    if (auto swept = remove_flows_of(context_.plane.maps(), index); !swept) {
+      spdlog::warn("event=flows_remain sandbox_index={} error={:?}", index.value,
+                   swept.error().story());
+    }
+    const auto lock = context_.registry.lock();
+    context_.registry.sandbox_indexes.give(index.value);
+  });
 }
 
 } // namespace ebpfnet::network

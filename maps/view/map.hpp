@@ -53,37 +53,47 @@ public:
     return {};
   }
 
-  // All keys at some moment: elements that come or go meanwhile may or may not be among them.
+  // All keys at some moment: elements that come or go meanwhile may or may not be among them, and a
+  // key may be there twice, since the kernel begins anew when the key it stands on is removed. The
+  // walk ends after as many steps as the map has room for.
   Result<std::vector<Key>> keys() const {
+    const bpf_map_info about = TRY(info());
     std::vector<Key> out;
-    Key key{};
     Key next{};
-    const Key* previous = nullptr;
-    while (::bpf_map_get_next_key(fd_.get(), previous, &next) == 0) {
-      key = next;
-      previous = &key;
-      out.push_back(key);
-    }
-    if (errno != ENOENT) {
-      return error("list");
+    while (out.size() < about.max_entries) {
+      if (::bpf_map_get_next_key(fd_.get(), out.empty() ? nullptr : &out.back(), &next) != 0) {
+        if (errno != ENOENT) {
+          return error("list");
+        }
+        break;
+      }
+      out.push_back(next);
     }
     return out;
   }
 
   // Walks the map: as long as it is full. Meant for people, not for paths that hurry.
   Result<MapUsage> usage() const {
-    bpf_map_info info{};
-    __u32 length = sizeof info;
-    if (::bpf_obj_get_info_by_fd(fd_.get(), &info, &length) != 0) {
-      return error("inspect");
-    }
-    return MapUsage{name_, TRY(keys()).size(), info.max_entries};
+    const bpf_map_info about = TRY(info());
+    return MapUsage {
+      name_, TRY(keys())
+      .size(), about.max_entries
+    };
   }
 
   int fd() const { return fd_.get(); }
   const std::string& name() const { return name_; }
 
 private:
+  Result<bpf_map_info> info() const {
+    bpf_map_info out{};
+    __u32 length = sizeof out;
+    if (::bpf_obj_get_info_by_fd(fd_.get(), &out, &length) != 0) {
+      return error("inspect");
+    }
+    return out;
+  }
+
   Failure error(std::string_view doing) const {
     auto failure = fail_errno(errno, "{} map '{}'", doing, name_);
     if (failure.error().sys_errno == E2BIG || failure.error().sys_errno == ENOSPC) {
