@@ -23,6 +23,12 @@ namespace {
 
 constexpr const char* kJsonLog = R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l","message":"%v"})";
 
+// The command line, read again on SIGHUP.
+struct Arguments {
+  int count;
+  char** values;
+};
+
 void set_up_log(const Config& config) {
   auto logger = spdlog::stderr_logger_mt("ebpfnetd");
   logger->set_level(spdlog::level::from_str(config.log_level));
@@ -67,23 +73,38 @@ Result<std::unique_ptr<loader::DataPlane>> open_data_plane(const network::Option
   return loader::DataPlane::open(wanted);
 }
 
-void stop_on_signal(boost::asio::io_context& loop, boost::asio::signal_set& signals) {
-  signals.async_wait([&](const boost::system::error_code& error, int number) {
-    if (error) {
-      return;
-    }
-    if (number == SIGHUP) {
-      spdlog::info("event=reload");
-      stop_on_signal(loop, signals);
-      return;
-    }
-    spdlog::info("event=stopping signal={}", number);
-    ::sd_notify(0, "STOPPING=1");
-    loop.stop();
-  });
+// What can change while running: the log's level. Everything else needs a restart, which costs no
+// traffic.
+void reload(const Arguments& arguments) {
+  int exit_code = -1;
+  const auto config = load_config(arguments.count, arguments.values, exit_code);
+  if (!config) {
+    spdlog::error("event=reload_failed error={:?}", config.error().story());
+    return;
+  }
+  spdlog::set_level(spdlog::level::from_str(config->log_level));
+  spdlog::info("event=reloaded log_level={}", config->log_level);
 }
 
-Result<void> serve(const Config& config) {
+void stop_on_signal(boost::asio::io_context& loop, boost::asio::signal_set& signals,
+                    const Arguments& arguments) {
+  signals.async_wait(
+      [&loop, &signals, arguments](const boost::system::error_code& error, int number) {
+        if (error) {
+          return;
+        }
+        if (number == SIGHUP) {
+          reload(arguments);
+          stop_on_signal(loop, signals, arguments);
+          return;
+        }
+        spdlog::info("event=stopping signal={}", number);
+        ::sd_notify(0, "STOPPING=1");
+        loop.stop();
+      });
+}
+
+Result<void> serve(const Config& config, const Arguments& arguments) {
   const auto locks = TRY(prepare_directories(config.network));
   auto store = TRY(state::Store::open(config.network.state_dir));
   const auto plane = TRY(open_data_plane(config.network));
@@ -93,7 +114,7 @@ Result<void> serve(const Config& config) {
   network::Registry registry;
   const std::string instance = TRY(instance_id(store));
   network::Context context{config.network, instance, store, *plane, names, dns, registry};
-  const auto pool = TRY(server::WorkerPool::create({}));
+  auto pool = TRY(server::WorkerPool::create({}));
   network::Service service(context, make_scheduler(loop, *pool));
   TRY_VOID(service.reconcile());
   TRY_VOID(follow_host(loop, *pool, [&service] {
@@ -105,12 +126,13 @@ Result<void> serve(const Config& config) {
   listen.socket = config.network.run_dir / "api.sock";
   auto http = TRY(server::HttpServer::listen(loop, listen, server::native_routes(service)));
   boost::asio::signal_set signals(loop, SIGTERM, SIGINT, SIGHUP);
-  stop_on_signal(loop, signals);
+  stop_on_signal(loop, signals, arguments);
   spdlog::info("event=ready version={} socket={:?}", kVersion, listen.socket.string());
   ::sd_notify(0, "READY=1");
   loop.run();
   http->stop();
   http.reset();
+  pool.reset(); // waits for what still works on the service
   return {};
 }
 
@@ -130,7 +152,7 @@ int run(int argc, char** argv) {
       std::filesystem::read_symlink("/proc/self/exe").parent_path() / "ebpfnet-shim";
   auto done = [&]() -> Result<void> {
     if (!config->purge) {
-      return serve(*config);
+      return serve(*config, {argc, argv});
     }
     const auto locks = TRY(prepare_directories(config->network));
     return purge(config->network);

@@ -75,10 +75,8 @@ public:
   // Walks the map: as long as it is full. Meant for people, not for paths that hurry.
   Result<MapUsage> usage() const {
     const bpf_map_info about = TRY(info());
-    return MapUsage {
-      name_, TRY(keys())
-      .size(), about.max_entries
-    };
+    const std::vector<Key> present = TRY(keys());
+    return MapUsage{name_, present.size(), about.max_entries};
   }
 
   int fd() const { return fd_.get(); }
