@@ -192,7 +192,7 @@ static __noinline int promote(const struct ebn_flow_key* key) {
   if (!counted && !quota_take(key->sandbox)) {
     return EBN_DROP_FLOW_QUOTA;
   }
-  const long error = bpf_map_update_elem(&flows, key, &established, BPF_NOEXIST);
+  const int error = insert_new(&flows, key, &established);
   if (error) {
     if (!counted) {
       quota_give(key->sandbox);

@@ -62,7 +62,7 @@ EBN_GLOBAL int reserve_port(struct __sk_buff* skb, const struct packet* p,
     // An odd stride near the golden ratio spreads the tries over the range.
     const __u16 port = cfg.masq_first + (start + i * 2654435761U) % ports;
     reserved.host_port = bpf_htons(port);
-    const long error = bpf_map_update_elem(&masq_ports, &reserved, &value, BPF_NOEXIST);
+    const int error = insert_new(&masq_ports, &reserved, &value);
     if (!error && !host_socket_uses(skb, &reserved)) {
       start_masq_timer(&reserved, timeout_new_seconds(p->proto) * (EBN_NS_PER_SEC / QUARTERS));
       return port;
@@ -109,7 +109,7 @@ static __noinline int masq_restore(const struct packet* p, const struct ebn_flow
   flow.slot = slot;
   flow.active = 1;
   flow.created_ns = bpf_ktime_get_ns();
-  const long error = bpf_map_update_elem(&new_flows, key, &flow, BPF_NOEXIST);
+  const int error = insert_new(&new_flows, key, &flow);
   return error && error != -EBN_EEXIST ? EBN_DROP_FLOW_TABLE_FULL : EBN_DROP_NONE;
 }
 

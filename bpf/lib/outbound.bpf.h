@@ -4,8 +4,10 @@
 #pragma once
 
 #include "bpf/lib/fragment.bpf.h"
+#include "bpf/lib/icmp_error.bpf.h"
 #include "bpf/lib/masquerade.bpf.h"
 #include "bpf/lib/publish.bpf.h"
+#include "bpf/lib/reset.bpf.h"
 
 // To the host's own stack, which answers for itself or with the ICMP error that fits. An endpoint
 // of an overlapping network shows the address that is unique on this host.
@@ -15,9 +17,8 @@ static __always_inline struct verdict to_stack(struct __sk_buff* skb, const stru
   if (addr_is_none(&ep->host_addr)) {
     return to_kernel();
   }
-  struct translation t = translation_of(p);
-  t.src = ep->host_addr.w[3];
-  return translate(skb, p, &t) ? to_kernel() : drop(EBN_DROP_WRITE_FAILED);
+  return swap_address(skb, p, ep->addr4.w[3], ep->host_addr.w[3]) ? to_kernel()
+                                                                  : drop(EBN_DROP_WRITE_FAILED);
 }
 
 // Out by the host's routing table, with a source that the outside can answer.
@@ -126,12 +127,21 @@ static __always_inline bool opens_flow(const struct packet* p) {
   return p->proto == EBN_PROTO_UDP || p->icmp_type == ICMP_ECHO;
 }
 
+// To a sandbox whose segment belongs to no connection. Counted as a drop all the same.
+static __always_inline struct verdict reset_to_container(struct __sk_buff* skb,
+                                                         const struct packet* p, __u32 slot) {
+  if (!deserves_reset(p) || !make_reset(skb, p)) {
+    return drop(EBN_DROP_NO_FLOW);
+  }
+  return (struct verdict){deliver(skb, slot).action, EBN_DROP_NO_FLOW};
+}
+
 static __always_inline struct verdict masquerade_new(struct __sk_buff* skb, const struct packet* p,
                                                      const struct ebn_endpoint* ep, __u32 slot,
                                                      const struct ebn_flow_key* key) {
   struct route route;
   if (!opens_flow(p)) {
-    return drop(EBN_DROP_NO_FLOW);
+    return reset_to_container(skb, p, slot);
   }
   if (p->ttl <= 1 || !find_route(skb, p, ep->network, &route)) {
     return to_stack(skb, p, ep);

@@ -42,6 +42,10 @@ EBN_GLOBAL bool find_route(struct __sk_buff* skb, const struct packet* p, __u32 
   if (rc != BPF_FIB_LKUP_RET_SUCCESS && rc != BPF_FIB_LKUP_RET_NO_NEIGH) {
     return false;
   }
+  // Never into a network of ours: what may go there is decided before, by network and not by route.
+  if (fib.ifindex - EBN_BRIDGE_IFINDEX_BASE < EBN_MAX_NETWORKS) {
+    return false;
+  }
   out->ifindex = fib.ifindex;
   __builtin_memset(&out->next_hop, 0, sizeof out->next_hop);
   out->next_hop.nh_family = fib.family;

@@ -29,6 +29,10 @@ static __always_inline struct verdict redirected(long action) {
   return (struct verdict){(int)action, EBN_DROP_NONE};
 }
 
+// Inserts what is not there: 0, -EEXIST, or another error. Before Linux 6.4 the upper half of what
+// the helper returns is undefined, so it must not be compared as the long that it is declared as.
+#define insert_new(map, key, value) ((int)bpf_map_update_elem(map, key, value, BPF_NOEXIST))
+
 static __always_inline void count(__u32 network, enum ebn_path path, __u32 bytes) {
   struct ebn_counters* row = bpf_map_lookup_elem(&counters, &network);
   if (row) {

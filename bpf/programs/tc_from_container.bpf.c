@@ -16,41 +16,17 @@ static __always_inline bool source_is_allowed(const struct ebn_endpoint* ep,
          p->dport == bpf_htons(67);
 }
 
-// To an endpoint of the same network: bytes unchanged, one lookup. A server that serves neighbours
-// through a published port may be answering such a flow.
-static __always_inline struct verdict to_neighbour(struct __sk_buff* skb, struct packet* p,
-                                                   const struct ebn_endpoint* ep,
-                                                   const struct ebn_network* net,
-                                                   const struct ebn_dest* dest) {
-  const __u32 slot = dest->slot;
-  // A later fragment of unknown ports is of a datagram whose first part went by untranslated.
-  if (ep->flags & EBN_EP_NAT_LOCAL && needs_fragment_ports(p)) {
-    fragment_ports(p, ep->sandbox);
-  }
-  if (ep->flags & EBN_EP_NAT_LOCAL && p->has_ports) {
-    struct ebn_flow_key key;
-    flow_key(&key, ep->sandbox, p->proto, &p->src, p->sport, &p->dst, p->dport);
-    const struct flow_ref found = flow_find(&key);
-    if (found.flow && found.flow->kind == EBN_FLOW_NEIGHBOUR) {
-      return out_of_flow(skb, p, ep, &key, found);
-    }
-  }
-  if (net->flags & EBN_NET_NO_ICC) {
-    return drop(EBN_DROP_NO_ICC);
-  }
-  if (too_big(skb, p->ip_len, dest->mtu)) {
-    return drop(EBN_DROP_TOO_BIG);
-  }
-  count(ep->network, EBN_PATH_LOCAL, skb->len);
-  return deliver(skb, slot);
-}
-
 static __always_inline bool subnet_contains(const struct ebn_network* net,
                                             const struct ebn_addr* a) {
   const __u32 mask = net->prefix4_len ? ~0U << (32 - (net->prefix4_len & 31)) : 0;
   return !addr_is_none(&net->subnet4) && ((bpf_ntohl(a->w[3]) ^ bpf_ntohl(net->subnet4.w[3])) &
                                           (net->prefix4_len == 32 ? ~0U : mask)) == 0;
 }
+
+// What a stage in a function of its own says of a packet that it left as it was, for the next one.
+enum {
+  NOT_OURS = TC_ACT_PIPE,
+};
 
 // To a published port of this host. The server sees the client's own address, except where it could
 // not answer it: a sandbox that calls itself, or a client whose address means somebody else in the
@@ -63,7 +39,7 @@ EBN_GLOBAL int publish_from_container(struct __sk_buff* skb, struct packet* p, _
   }
   const struct ebn_publish* record = find_published(published_chain(p->proto, p->dport), p);
   if (!record) {
-    return finish(client->network, to_stack(skb, p, client));
+    return NOT_OURS;
   }
   in->slot = record->slot;
   in->target = target_port(record, p->dport);
@@ -83,7 +59,84 @@ EBN_GLOBAL int publish_from_container(struct __sk_buff* skb, struct packet* p, _
   in->peer_slot = slot;
   flow_key(&in->key, server->sandbox, p->proto, &server->addr4, in->target, &in->remote,
            in->remote_port);
-  return finish(server->network, to_published(skb, p, in, server, EBN_PATH_PUBLISHED));
+  const struct verdict v = to_published(skb, p, in, server, EBN_PATH_PUBLISHED);
+  return finish(server->network,
+                v.reason == EBN_DROP_NO_FLOW ? reset_to_container(skb, p, slot) : v);
+}
+
+// An ICMP error that a sandbox sends about a packet of a translated flow: back to the sender of
+// that packet, as the packet looked there. NOT_OURS: of none, and nothing is changed.
+EBN_GLOBAL int error_from_container(struct __sk_buff* skb, const struct packet* p, __u32 slot) {
+  struct packet back;
+  struct ebn_flow_key key;
+  struct route route;
+  const struct ebn_endpoint* ep = endpoint_at(slot);
+  if (!p || !ep || !parse_quoted(skb, p, &back)) {
+    return NOT_OURS;
+  }
+  flow_key(&key, ep->sandbox, back.proto, &back.src, back.sport, &back.dst, back.dport);
+  const struct ebn_flow* flow = flow_find(&key).flow;
+  if (!flow) {
+    return NOT_OURS;
+  }
+  struct translation t = translation_of(&back);
+  t.src = flow->nat.w[3];
+  t.sport = flow->nat_port;
+  t.ttl = ttl_after_hop(p->ttl);
+  if (flow->kind == EBN_FLOW_NEIGHBOUR) {
+    const __u32 client_slot = flow->peer_slot;
+    const struct ebn_endpoint* client = endpoint_at(client_slot);
+    if (!client) {
+      return finish(ep->network, drop(EBN_DROP_UNKNOWN_ENDPOINT));
+    }
+    t.dst = client->addr4.w[3];
+    t.dport = flow->peer_port;
+    count(client->network, EBN_PATH_PUBLISHED, skb->len);
+    return finish(client->network, translate_error(skb, p, &back, &t)
+                                       ? deliver_routed(skb, client_slot, client)
+                                       : drop(EBN_DROP_WRITE_FAILED));
+  }
+  if (!find_route(skb, p, ep->network, &route)) {
+    return finish(ep->network, drop(EBN_DROP_NO_ROUTE));
+  }
+  count(ep->network, EBN_PATH_OUT, skb->len);
+  return finish(ep->network, translate_error(skb, p, &back, &t) ? send_out(&route)
+                                                                : drop(EBN_DROP_WRITE_FAILED));
+}
+
+// To an endpoint of the same network: bytes unchanged, one lookup. A server that serves neighbours
+// through a published port may be answering such a flow.
+static __always_inline struct verdict to_neighbour(struct __sk_buff* skb, struct packet* p,
+                                                   const struct ebn_endpoint* ep,
+                                                   const struct ebn_network* net,
+                                                   const struct ebn_dest* dest, __u32 own_slot) {
+  const __u32 slot = dest->slot;
+  // A later fragment of unknown ports is of a datagram whose first part went by untranslated.
+  if (ep->flags & EBN_EP_NAT_LOCAL && needs_fragment_ports(p)) {
+    fragment_ports(p, ep->sandbox);
+  }
+  if (ep->flags & EBN_EP_NAT_LOCAL && p->has_ports) {
+    struct ebn_flow_key key;
+    flow_key(&key, ep->sandbox, p->proto, &p->src, p->sport, &p->dst, p->dport);
+    const struct flow_ref found = flow_find(&key);
+    if (found.flow && found.flow->kind == EBN_FLOW_NEIGHBOUR) {
+      return out_of_flow(skb, p, ep, &key, found);
+    }
+  }
+  if (ep->flags & EBN_EP_NAT_LOCAL && is_icmp_error(p)) {
+    const int action = error_from_container(skb, p, own_slot);
+    if (action != NOT_OURS) {
+      return redirected(action);
+    }
+  }
+  if (net->flags & EBN_NET_NO_ICC) {
+    return drop(EBN_DROP_NO_ICC);
+  }
+  if (too_big(skb, p->ip_len, dest->mtu)) {
+    return drop(EBN_DROP_TOO_BIG);
+  }
+  count(ep->network, EBN_PATH_LOCAL, skb->len);
+  return deliver(skb, slot);
 }
 
 // Where a packet without a flow, sent to the gateway's MAC address, may go.
@@ -108,8 +161,10 @@ static __always_inline struct verdict routed_new(struct __sk_buff* skb, struct p
     return drop(EBN_DROP_INTERNAL);
   }
   if (own_gateway || is_host_address(&p->dst)) {
-    if (published_chain(p->proto, p->dport)) {
-      return (struct verdict){publish_from_container(skb, p, slot), EBN_DROP_NONE};
+    const int action =
+        published_chain(p->proto, p->dport) ? publish_from_container(skb, p, slot) : NOT_OURS;
+    if (action != NOT_OURS) {
+      return redirected(action);
     }
     return to_stack(skb, p, ep);
   }
@@ -148,6 +203,11 @@ static __always_inline struct verdict routed(struct __sk_buff* skb, struct packe
     if (found.flow && !anew) {
       return out_of_flow(skb, p, ep, &key, found);
     }
+  } else if (is_icmp_error(p)) {
+    const int action = error_from_container(skb, p, slot);
+    if (action != NOT_OURS) {
+      return redirected(action);
+    }
   }
   return routed_new(skb, p, ep, net, slot, &key);
 }
@@ -172,7 +232,7 @@ ipv4_from_container(struct __sk_buff* skb, const struct ebn_endpoint* ep, __u32 
   if (!(eth->h_dest[0] & 1)) {
     const struct ebn_dest* dest = destination(ep->network, &p.dst);
     if (dest && dest->kind == EBN_DEST_ENDPOINT && mac_equal(eth->h_dest, dest->mac)) {
-      return to_neighbour(skb, &p, ep, net, dest);
+      return to_neighbour(skb, &p, ep, net, dest, slot);
     }
   }
   count(ep->network, EBN_PATH_BRIDGE, skb->len);

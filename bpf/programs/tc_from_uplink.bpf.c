@@ -2,8 +2,10 @@
 // What comes from the outside: replies to masqueraded flows and clients of published ports go
 // straight into the sandbox; everything else is the host's own and passes untouched.
 #include "bpf/lib/fragment.bpf.h"
+#include "bpf/lib/icmp_error.bpf.h"
 #include "bpf/lib/masquerade.bpf.h"
 #include "bpf/lib/publish.bpf.h"
+#include "bpf/lib/reset.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -21,6 +23,14 @@ static __always_inline const struct ebn_masq* find_masq(const struct packet* p) 
   key.remote_port = p->sport;
   key.proto = p->proto;
   return bpf_map_lookup_elem(&masq_ports, &key);
+}
+
+// The sandbox's side of the flow that p, which comes from the other side, belongs to.
+static __always_inline void to_inside(struct translation* t, const struct packet* p,
+                                      const struct ebn_flow_key* key) {
+  const bool remote_is_lo = addr_equal(&key->lo, &p->src) && key->lo_port == p->sport;
+  t->dst = remote_is_lo ? key->hi.w[3] : key->lo.w[3];
+  t->dport = remote_is_lo ? key->hi_port : key->lo_port;
 }
 
 // A reply from the outside to the sandbox that asked. The first one makes the flow an established
@@ -58,9 +68,7 @@ EBN_GLOBAL int masq_reply(struct __sk_buff* skb, struct packet* p) {
     return finish(ep->network, drop(EBN_DROP_TOO_BIG));
   }
   struct translation t = translation_of(p);
-  const bool remote_is_lo = addr_equal(&key.lo, &p->src) && key.lo_port == p->sport;
-  t.dst = remote_is_lo ? key.hi.w[3] : key.lo.w[3];
-  t.dport = remote_is_lo ? key.hi_port : key.lo_port;
+  to_inside(&t, p, &key);
   t.ttl = ttl_after_hop(p->ttl);
   count(ep->network, EBN_PATH_IN, skb->len);
   if (!translate(skb, p, &t)) {
@@ -69,8 +77,33 @@ EBN_GLOBAL int masq_reply(struct __sk_buff* skb, struct packet* p) {
   return finish(ep->network, deliver_routed(skb, slot, ep));
 }
 
-// A client of a published port. A segment that belongs to a socket of the host's own (an old
-// connection from the same local port) is left to it.
+// Whether a socket of the host itself has this connection: one that it opened from a local port
+// that was published later.
+static __always_inline bool host_socket_has(struct __sk_buff* skb, const struct packet* p) {
+  struct bpf_sock_tuple tuple = {};
+  tuple.ipv4.saddr = p->src.w[3];
+  tuple.ipv4.daddr = p->dst.w[3];
+  tuple.ipv4.sport = p->sport;
+  tuple.ipv4.dport = p->dport;
+  struct bpf_sock* sk = bpf_skc_lookup_tcp(skb, &tuple, sizeof tuple.ipv4, BPF_F_CURRENT_NETNS, 0);
+  if (sk) {
+    bpf_sk_release(sk);
+  }
+  return sk != NULL;
+}
+
+// A segment to a published port of no known connection: the host's own, or answered by a reset.
+static __always_inline struct verdict stray_segment(struct __sk_buff* skb, const struct packet* p) {
+  if (host_socket_has(skb, p)) {
+    return to_kernel();
+  }
+  if (!deserves_reset(p) || !make_reset(skb, p)) {
+    return drop(EBN_DROP_NO_FLOW);
+  }
+  return (struct verdict){(int)bpf_redirect(skb->ifindex, 0), EBN_DROP_NO_FLOW};
+}
+
+// A client of a published port.
 EBN_GLOBAL int client_from_uplink(struct __sk_buff* skb, struct packet* p) {
   struct inbound* in = inbound_scratch();
   const struct ebn_publish* record =
@@ -92,7 +125,48 @@ EBN_GLOBAL int client_from_uplink(struct __sk_buff* skb, struct packet* p) {
     return finish(server->network, drop(EBN_DROP_INTERNAL));
   }
   flow_key(&in->key, server->sandbox, p->proto, &server->addr4, in->target, &p->src, p->sport);
-  return finish(server->network, to_published(skb, p, in, server, EBN_PATH_IN));
+  const struct verdict v = to_published(skb, p, in, server, EBN_PATH_IN);
+  return finish(server->network, v.reason == EBN_DROP_NO_FLOW ? stray_segment(skb, p) : v);
+}
+
+// The slot whose flow back belongs to and, in *t, the translation of back. 0: of no flow.
+static __always_inline __u32 owner_of_quoted(const struct packet* back, struct translation* t) {
+  struct ebn_flow_key key;
+  const struct ebn_masq* masq = in_masq_range(back->dport) ? find_masq(back) : NULL;
+  if (masq) {
+    key = masq->flow;
+    to_inside(t, back, &key);
+    return masq->slot;
+  }
+  const struct ebn_publish* record =
+      find_published(published_chain(back->proto, back->dport), back);
+  const struct ebn_endpoint* server = record ? endpoint_at(record->slot) : NULL;
+  if (!server) {
+    return 0;
+  }
+  t->dst = server->addr4.w[3];
+  t->dport = target_port(record, back->dport);
+  flow_key(&key, server->sandbox, back->proto, &server->addr4, t->dport, &back->src, back->sport);
+  return flow_find(&key).flow ? record->slot : 0;
+}
+
+// An ICMP error about a packet that a sandbox sent through NAT: to the sandbox, as the packet
+// looked there. All others are the host's.
+EBN_GLOBAL int error_from_uplink(struct __sk_buff* skb, const struct packet* p) {
+  struct packet back;
+  if (!p || !parse_quoted(skb, p, &back)) {
+    return TC_ACT_UNSPEC;
+  }
+  struct translation t = translation_of(&back);
+  const __u32 slot = owner_of_quoted(&back, &t);
+  const struct ebn_endpoint* ep = endpoint_at(slot);
+  if (!ep || !addr_equal(&p->dst, &back.dst)) {
+    return TC_ACT_UNSPEC;
+  }
+  t.ttl = ttl_after_hop(p->ttl);
+  count(ep->network, EBN_PATH_IN, skb->len);
+  return finish(ep->network, translate_error(skb, p, &back, &t) ? deliver_routed(skb, slot, ep)
+                                                                : drop(EBN_DROP_WRITE_FAILED));
 }
 
 SEC("tc")
@@ -110,6 +184,9 @@ int tc_from_uplink(struct __sk_buff* skb) {
   }
   if (published_chain(p.proto, p.dport)) {
     return client_from_uplink(skb, &p);
+  }
+  if (is_icmp_error(&p)) {
+    return error_from_uplink(skb, &p);
   }
   return TC_ACT_UNSPEC;
 }

@@ -3,6 +3,7 @@
 // unicast) and from the host's own stack. Whatever else the host would forward to it is refused:
 // endpoints are not reachable directly.
 #include "bpf/lib/endpoint.bpf.h"
+#include "bpf/lib/icmp_error.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -34,9 +35,8 @@ static __always_inline struct verdict from_stack(struct __sk_buff* skb,
       !parse_ipv4(skb, &p) || p.dst.w[3] != ep->host_addr.w[3]) {
     return to_kernel();
   }
-  struct translation t = translation_of(&p);
-  t.dst = ep->addr4.w[3];
-  return translate(skb, &p, &t) ? to_kernel() : drop(EBN_DROP_WRITE_FAILED);
+  return swap_address(skb, &p, ep->host_addr.w[3], ep->addr4.w[3]) ? to_kernel()
+                                                                   : drop(EBN_DROP_WRITE_FAILED);
 }
 
 SEC("tc")
