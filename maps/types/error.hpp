@@ -84,23 +84,23 @@ Failure fail_errno(int sys_errno, fmt::format_string<Args...> format, Args&&... 
 #define EBN_JOIN_(a, b) a##b
 #define EBN_JOIN(a, b) EBN_JOIN_(a, b)
 
-// TRY(expr): leaves the function with the error of `expr`, otherwise yields its value (GNU statement
-// expression; not for coroutines, where g++ 12 cannot compile it).
-#define EBN_TRY(result, expr)                               \
-  __extension__({                                           \
-    auto result = (expr);                                   \
-    if (!result) {                                          \
-      return ::ebpfnet::Failure(std::move(result).error()); \
-    }                                                       \
-    std::move(*result);                                     \
+// TRY(expr): leaves the function with the error of `expr`, otherwise yields its value (GNU
+// statement expression; not for coroutines, where g++ 12 cannot compile it).
+#define EBN_TRY(result, expr)                                                                      \
+  __extension__({                                                                                  \
+    auto result = (expr);                                                                          \
+    if (!result) {                                                                                 \
+      return ::ebpfnet::Failure(std::move(result).error());                                        \
+    }                                                                                              \
+    std::move(*result);                                                                            \
   })
 #define TRY(expr) EBN_TRY(EBN_JOIN(ebn_try_, __COUNTER__), expr)
 
 // TRY_VOID(expr): the same where the value, if any, is not wanted.
-#define EBN_TRY_VOID(result, expr)                          \
-  do {                                                      \
-    if (auto result = (expr); !result) {                    \
-      return ::ebpfnet::Failure(std::move(result).error()); \
-    }                                                       \
+#define EBN_TRY_VOID(result, expr)                                                                 \
+  do {                                                                                             \
+    if (auto result = (expr); !result) {                                                           \
+      return ::ebpfnet::Failure(std::move(result).error());                                        \
+    }                                                                                              \
   } while (0)
 #define TRY_VOID(expr) EBN_TRY_VOID(EBN_JOIN(ebn_try_, __COUNTER__), expr)

@@ -282,9 +282,8 @@ TEST_F(StateStore, LockNamesTheProcessThatHoldsTheDirectory) {
     auto second = DirLock::acquire(dir_, "ebpfnetd");
     ASSERT_FALSE(second);
     EXPECT_EQ(second.error().code, ErrorCode::conflict);
-    EXPECT_THAT(
-        second.error().message,
-        HasSubstr(fmt::format("another ebpfnetd (pid {}) uses directory", ::getpid())));
+    EXPECT_THAT(second.error().message,
+                HasSubstr(fmt::format("another ebpfnetd (pid {}) uses directory", ::getpid())));
   }
   EXPECT_TRUE(DirLock::acquire(dir_, "ebpfnetd"));
   EXPECT_FALSE(DirLock::acquire(dir_ / "missing", "ebpfnetd"));
