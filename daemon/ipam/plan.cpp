@@ -29,11 +29,13 @@ std::vector<IpPrefix> everything_taken(const PlanRequest& request) {
   return taken;
 }
 
+// A wider route of the host (a VPN to 10.0.0.0/8) stays in use for the rest of it; one that leads
+// to the subnet itself or into a part of it would take packets away from the network.
 Result<void> refuse_host_routes(const IpPrefix& subnet, const PlanRequest& request) {
   for (const IpPrefix& route : request.host_routes) {
     const bool ours = std::ranges::any_of(
         request.own_pools_in_use, [&](const IpPrefix& pool) { return pool.contains(route); });
-    if (route.length() > 0 && !ours && subnet.overlaps(route)) {
+    if (route.length() > 0 && !ours && subnet.contains(route)) {
       return Failure(Error{ErrorCode::conflict, 0,
                            fmt::format("subnet {} overlaps with route {} of the host",
                                        subnet.to_string(), route.to_string()),

@@ -29,10 +29,10 @@ struct PlanRequest {
   std::vector<SubnetRequest>
       subnets; // at most one per family; a missing family comes from the pools
   bool enable_ipv6 = false;
-  bool internal = false;         // no default gateway unless given or required
-  bool gateway_required = false; // even an internal network gets one, or is refused
-  std::vector<IpPrefix>
-      host_routes; // also a user's subnet must not overlap these; default routes are ignored
+  bool internal = false;             // no default gateway unless given or required
+  bool gateway_required = false;     // even an internal network gets one, or is refused
+  std::vector<IpPrefix> host_routes; // a user's subnet must not contain one, the automatic choice
+                                     // overlaps none; default routes are ignored
   std::vector<IpPrefix> avoid; // name servers and the like: only the automatic choice avoids them
   std::vector<IpPrefix> own_pools_in_use; // as `avoid`; routes inside them are ours, not the host's
   std::uint64_t ula_seed = 0;             // lower 40 bits make the IPv6 pool fdXX:XXXX:XXXX::/48

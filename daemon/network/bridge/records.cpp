@@ -31,6 +31,22 @@ std::uint32_t flags_of(const Network& network, const BridgeOptions& options) {
   return flags;
 }
 
+// The table of subnets has one owner per prefix. When it goes, another network with the same subnet
+// takes its place: a subnet of ours must never look like the outside.
+Result<void> pass_on_subnet(Context& context, const Network& leaving, const IpPrefix& subnet) {
+  auto& subnets = context.plane.maps().subnets;
+  {
+    const auto lock = context.registry.lock();
+    for (const auto& [id, other] : context.registry.networks) {
+      const auto* theirs = subnet4(*other);
+      if (id != leaving.id && theirs != nullptr && theirs->subnet == subnet) {
+        return subnets.put(subnet_key(subnet), other->index.value);
+      }
+    }
+  }
+  return subnets.remove(subnet_key(subnet));
+}
+
 Result<void> put_gateway(Context& context, const Network& network, const IpAddress& gateway) {
   auto& maps = context.plane.maps();
   ebn_dest dest{};
@@ -78,10 +94,7 @@ Result<void> remove_network(Context& context, const Network& network) {
     if (subnet->gateway) {
       TRY_VOID(maps.destinations.remove(dest_key(network, *subnet->gateway)));
     }
-    const auto owner = TRY(maps.subnets.get(subnet_key(subnet->subnet)));
-    if (owner == network.index.value) {
-      TRY_VOID(maps.subnets.remove(subnet_key(subnet->subnet)));
-    }
+    TRY_VOID(pass_on_subnet(context, network, subnet->subnet));
   }
   return context.plane.maps().counters.reset(network.index);
 }

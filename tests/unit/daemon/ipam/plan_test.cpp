@@ -138,6 +138,14 @@ TEST(Plan, AllowsTheSubnetOfAnotherNetworkButNotARouteOfTheHost) {
   EXPECT_FALSE(plan.error().hint.empty());
 }
 
+TEST(Plan, AllowsAPartOfAWiderRouteOfTheHostButNotWhatContainsANarrowerOne) {
+  auto request = with({{"10.55.0.0/24", "", "", {}}});
+  request.host_routes = {prefix("10.0.0.0/8")};
+  EXPECT_EQ(refusal(request), "accepted");
+  request.host_routes = {prefix("10.55.0.128/25")};
+  EXPECT_THAT(refusal(request), HasSubstr("overlaps with route 10.55.0.128/25 of the host"));
+}
+
 TEST(Plan, WorksWithThirtyOneAndThirtyTwoBitSubnets) {
   EXPECT_EQ(planned(with({{"10.0.0.2/31", "", "", {}}})).gateway->to_string(), "10.0.0.2");
   EXPECT_EQ(planned(with({{"10.0.0.2/31", "", "10.0.0.3", {}}})).gateway->to_string(), "10.0.0.3");
