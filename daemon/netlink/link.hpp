@@ -44,14 +44,14 @@ struct BridgeSpec {
   Mac mac;               // fixed: ports do not change it
   std::uint32_t mtu = 0; // bytes; 0: the kernel's choice
   std::string alias;     // up to 255 bytes; may be empty
-  IfIndex index;         // the number that it gets; 0: the kernel's choice
+  IfIndex index{};       // the number that it gets; 0: the kernel's choice
 };
 // A bridge without spanning tree, forward delay and multicast snooping; down. Errors: EEXIST.
 Result<IfIndex> create_bridge(Socket& socket, const BridgeSpec& spec);
 
 struct VethSpec {
   std::string host_name;
-  IfIndex host_index; // the number that the host end gets; 0: the kernel's choice
+  IfIndex host_index{}; // the number that the host end gets; 0: the kernel's choice
   Mac host_mac;
   std::string host_alias;
   std::uint32_t mtu = 0; // bytes, both ends; 0: the kernel's choice
