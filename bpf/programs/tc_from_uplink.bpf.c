@@ -43,7 +43,7 @@ EBN_GLOBAL int masq_reply(struct __sk_buff* skb, struct packet* p) {
   const struct ebn_flow_key key = masq->flow;
   const __u32 slot = masq->slot;
   const struct ebn_endpoint* ep = endpoint_at(slot);
-  if (!ep) {
+  if (!ep || ep->sandbox != key.sandbox) {  // the slot may have a new owner
     return finish(0, drop(EBN_DROP_UNKNOWN_ENDPOINT));
   }
   struct flow_ref found = flow_find(&key);
