@@ -1,12 +1,16 @@
 #include "loader/data_plane.hpp"
 
+#include <bpf/bpf.h>
+#include <fcntl.h>
 #include <linux/magic.h>
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 
 #include <algorithm>
 #include <cstdarg>
 
+#include "loader/link.hpp"
 #include "loader/schema.hpp"
 #include "loader/tc_attach.hpp"
 
@@ -17,6 +21,7 @@ namespace fs = std::filesystem;
 
 constexpr IfIndex kLoopback{1};
 constexpr const char* kLayer3Variant = "/l3";
+constexpr const char* kBindKey = "bind";
 
 // One row per step from an older layout of the maps to the next.
 constexpr std::span<const Migration> kMigrations{};
@@ -89,6 +94,25 @@ const ProgramRow& row_of(std::string_view name) {
   std::abort(); // a name that is not in the table is a programming error
 }
 
+bool is_cgroup(Hook hook) {
+  return hook == Hook::cgroup_bind4 || hook == Hook::cgroup_bind6;
+}
+
+// The number by which the kernel knows a cgroup: the inode of its directory.
+std::uint64_t cgroup_id(int directory) {
+  struct stat info{};
+  return ::fstat(directory, &info) == 0 ? info.st_ino : 0;
+}
+
+// The cgroup of the link that is pinned there; 0: none.
+std::uint64_t pinned_cgroup(const fs::path& pin) {
+  const UniqueFd link(::bpf_obj_get(pin.c_str()));
+  bpf_link_info info{};
+  __u32 length = sizeof info;
+  const bool known = link && ::bpf_obj_get_info_by_fd(link.get(), &info, &length) == 0;
+  return known ? info.cgroup.cgroup_id : 0;
+}
+
 std::string key_of(IfIndex device) {
   return std::to_string(device.value);
 }
@@ -103,7 +127,9 @@ Result<std::unique_ptr<DataPlane>> DataPlane::open(const Options& options) {
   plane->features_ = TRY(probe_features());
   plane->root_ = TRY(prepare_schema(options.bpffs, EBN_SCHEMA_VERSION, kMigrations));
   for (const ProgramRow& row : program_table()) {
-    TRY_VOID(plane->program(row.name, true));
+    if (!is_cgroup(row.hook) || plane->features_.set_retval) {
+      TRY_VOID(plane->program(row.name, true));
+    }
   }
   plane->maps_ = TRY(view::Maps::open(plane->root_ / "maps"));
   return plane;
@@ -154,6 +180,43 @@ Result<void> DataPlane::detach_loopback(const std::string& key) {
   return detach("tc_on_loopback", kLoopback, key);
 }
 
+Result<void> DataPlane::attach_bind_hold(const fs::path& cgroup) {
+  if (!features_.set_retval) {
+    return fail(ErrorCode::unsupported, "this kernel lacks bpf_set_retval (5.18), which is needed "
+                                        "for holding published ports against host processes");
+  }
+  const UniqueFd directory(::open(cgroup.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  struct statfs info{};
+  if (!directory || ::fstatfs(directory.get(), &info) != 0) {
+    return fail_errno(errno, "open the cgroup '{}'", cgroup.string());
+  }
+  if (info.f_type != CGROUP2_SUPER_MAGIC) {
+    return fail(ErrorCode::invalid, "'{}' is not on a cgroup2 file system", cgroup.string());
+  }
+  TRY_VOID(attach_cgroup("cgroup_bind4", BPF_CGROUP_INET4_BIND, directory.get()));
+  return attach_cgroup("cgroup_bind6", BPF_CGROUP_INET6_BIND, directory.get());
+}
+
+Result<void> DataPlane::attach_cgroup(std::string_view name, int type, int directory) {
+  const int fd = TRY(program(name, true));
+  std::error_code error;
+  const fs::path pin = link_pin(name, kBindKey);
+  fs::create_directories(pin.parent_path(), error);
+  if (pinned_cgroup(pin) != cgroup_id(directory)) {
+    TRY_VOID(detach_link(pin));
+  }
+  auto attached = attach_link(fd, directory, type, pin);
+  if (!attached) {
+    return Failure(std::move(attached).error().wrap(fmt::format("program '{}'", name)));
+  }
+  return {};
+}
+
+Result<void> DataPlane::detach_bind_hold() {
+  TRY_VOID(detach_link(link_pin("cgroup_bind4", kBindKey)));
+  return detach_link(link_pin("cgroup_bind6", kBindKey));
+}
+
 Result<void> DataPlane::attach(std::string_view name, bool ethernet, IfIndex device,
                                const std::string& key) {
   const int fd = TRY(program(name, ethernet));
@@ -170,7 +233,8 @@ Result<void> DataPlane::attach(std::string_view name, bool ethernet, IfIndex dev
 }
 
 Result<void> DataPlane::detach(std::string_view name, IfIndex device, const std::string& key) {
-  return features_.tcx ? detach_tcx(link_pin(name, key)) : detach_clsact(device, row_of(name).hook);
+  return features_.tcx ? detach_link(link_pin(name, key))
+                       : detach_clsact(device, row_of(name).hook);
 }
 
 fs::path DataPlane::link_pin(std::string_view name, const std::string& key) const {

@@ -37,6 +37,12 @@ public:
   Result<void> attach_loopback(const std::string& key);
   Result<void> detach_loopback(const std::string& key);
 
+  // Holds published ports against processes of the host in this cgroup2 directory and below:
+  // bind(2) gives them EADDRINUSE. Attaching again replaces. Errors: unsupported without
+  // bpf_set_retval; not a cgroup2 directory.
+  Result<void> attach_bind_hold(const std::filesystem::path& cgroup);
+  Result<void> detach_bind_hold();
+
   // Keys of the pinned links of a program ("lo" pins carry the key, others the interface index):
   // for sweeping.
   Result<std::vector<std::string>> pinned(std::string_view program) const;
@@ -61,6 +67,7 @@ private:
   Result<int> program(std::string_view name, bool ethernet);
   Result<void> attach(std::string_view name, bool ethernet, IfIndex device, const std::string& key);
   Result<void> detach(std::string_view name, IfIndex device, const std::string& key);
+  Result<void> attach_cgroup(std::string_view name, int type, int directory);
   std::filesystem::path link_pin(std::string_view name, const std::string& key) const;
 
   Options options_;

@@ -12,8 +12,8 @@
 namespace ebpfnet::loader {
 namespace {
 
-bool has_helper(bpf_func_id helper) {
-  return ::libbpf_probe_bpf_helper(BPF_PROG_TYPE_SCHED_CLS, helper, nullptr) == 1;
+bool has_helper(bpf_func_id helper, bpf_prog_type program = BPF_PROG_TYPE_SCHED_CLS) {
+  return ::libbpf_probe_bpf_helper(program, helper, nullptr) == 1;
 }
 
 // A link to an interface that does not exist: kernels with tcx say so (ENODEV), others do not know
@@ -39,6 +39,7 @@ bool has_tcx() {
 Result<Features> probe_features() {
   Features out;
   out.tcx = has_tcx();
+  out.set_retval = has_helper(BPF_FUNC_set_retval, BPF_PROG_TYPE_CGROUP_SOCK_ADDR);
   out.rows = {
       {"bpf_redirect_peer (5.10)", has_helper(BPF_FUNC_redirect_peer),
        "the short cut into a sandbox", ""},
@@ -47,6 +48,8 @@ Result<Features> probe_features() {
       {"bpf_timer (5.15)", has_helper(BPF_FUNC_timer_init), "the end of idle flows", ""},
       {"tcx links (6.6)", out.tcx, "attaching beside other programs, atomic replacement",
        "clsact filters"},
+      {"bpf_set_retval (5.18)", out.set_retval, "holding published ports against host processes",
+       "host processes can bind published ports, and get no connections there"},
   };
   for (const Feature& row : out.rows) {
     if (!row.present && row.instead.empty()) {

@@ -18,7 +18,8 @@ struct Feature {
 };
 
 struct Features {
-  bool tcx = false; // BPF links on tc hooks (6.6); clsact filters otherwise
+  bool tcx = false;        // BPF links on tc hooks (6.6); clsact filters otherwise
+  bool set_retval = false; // the error of a refused bind(2) can be chosen (5.18)
   std::vector<Feature> rows;
 };
 

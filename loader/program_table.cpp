@@ -2,6 +2,8 @@
 
 #include <cerrno>
 
+#include "cgroup_bind4.skel.h"
+#include "cgroup_bind6.skel.h"
 #include "tc_from_container.skel.h"
 #include "tc_from_uplink.skel.h"
 #include "tc_on_loopback.skel.h"
@@ -48,6 +50,8 @@ constexpr ProgramRow kPrograms[] = {
     {"tc_from_uplink", Hook::tc_ingress, "5.15", EBN_SKELETON(tc_from_uplink)},
     {"tc_to_uplink", Hook::tc_egress, "5.15", EBN_SKELETON(tc_to_uplink)},
     {"tc_on_loopback", Hook::tc_egress, "5.10", EBN_SKELETON(tc_on_loopback)},
+    {"cgroup_bind4", Hook::cgroup_bind4, "5.18", EBN_SKELETON(cgroup_bind4)},
+    {"cgroup_bind6", Hook::cgroup_bind6, "5.18", EBN_SKELETON(cgroup_bind6)},
 };
 #undef EBN_SKELETON
 

@@ -13,7 +13,7 @@
 
 namespace ebpfnet::loader {
 
-enum class Hook { tc_ingress, tc_egress };
+enum class Hook { tc_ingress, tc_egress, cgroup_bind4, cgroup_bind6 };
 
 struct ProgramRow {
   std::string_view name; // of the program, its object and its pins

@@ -2,9 +2,8 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
-#include <unistd.h>
 
-#include "maps/types/unique_fd.hpp"
+#include "loader/link.hpp"
 
 namespace ebpfnet::loader {
 namespace {
@@ -14,12 +13,6 @@ namespace {
 constexpr std::uint32_t kHandle = 0xeb;
 constexpr std::uint32_t kPriority = 0xeb01;
 
-// Swaps the program of the link that is pinned there. False: there is no usable link.
-bool replace_pinned(int program, const std::filesystem::path& pin) {
-  const UniqueFd link(::bpf_obj_get(pin.c_str()));
-  return link && ::bpf_link_update(link.get(), program, nullptr) == 0;
-}
-
 bpf_tc_attach_point attach_point(Hook hook) {
   return hook == Hook::tc_ingress ? BPF_TC_INGRESS : BPF_TC_EGRESS;
 }
@@ -27,25 +20,11 @@ bpf_tc_attach_point attach_point(Hook hook) {
 } // namespace
 
 Result<void> attach_tcx(int program, IfIndex device, Hook hook, const std::filesystem::path& pin) {
-  if (replace_pinned(program, pin)) {
-    return {};
-  }
-  TRY_VOID(detach_tcx(pin));
-  const auto type =
-      static_cast<bpf_attach_type>(hook == Hook::tc_ingress ? kTcxIngress : kTcxEgress);
-  const UniqueFd link(::bpf_link_create(program, static_cast<int>(device.value), type, nullptr));
-  if (!link) {
-    return fail_errno(errno, "attach to interface {}", device.value);
-  }
-  if (::bpf_obj_pin(link.get(), pin.c_str()) != 0) {
-    return fail_errno(errno, "pin the link at '{}'", pin.string());
-  }
-  return {};
-}
-
-Result<void> detach_tcx(const std::filesystem::path& pin) {
-  if (::unlink(pin.c_str()) != 0 && errno != ENOENT) {
-    return fail_errno(errno, "remove the pin '{}'", pin.string());
+  const int type = hook == Hook::tc_ingress ? kTcxIngress : kTcxEgress;
+  auto attached = attach_link(program, static_cast<int>(device.value), type, pin);
+  if (!attached) {
+    return Failure(
+        std::move(attached).error().wrap(fmt::format("attach to interface {}", device.value)));
   }
   return {};
 }

@@ -16,11 +16,8 @@ inline constexpr int kTcxIngress = 46;
 inline constexpr int kTcxEgress = 47;
 
 // Attaches `program` (a file descriptor), or puts it in the place of the one that `pin` holds. A
-// pin whose interface is gone is replaced.
+// pin whose interface is gone is replaced. detach_link takes it off.
 Result<void> attach_tcx(int program, IfIndex device, Hook hook, const std::filesystem::path& pin);
-
-// Removes the pin, and with it the link. A pin that is not there is success.
-Result<void> detach_tcx(const std::filesystem::path& pin);
 
 Result<void> attach_clsact(int program, IfIndex device, Hook hook);
 // Removes our filter; the clsact qdisc stays, since others may use it. A device that is gone is

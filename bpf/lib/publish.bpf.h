@@ -5,22 +5,9 @@
 
 #include "bpf/lib/conntrack.bpf.h"
 #include "bpf/lib/endpoint.bpf.h"
+#include "bpf/lib/published.bpf.h"
 #include "maps/defs/host_addrs.bpf.h"
-#include "maps/defs/port_index.bpf.h"
-#include "maps/defs/published.bpf.h"
 #include "maps/defs/subnets.bpf.h"
-
-// The chain that (proto, port) belongs to, or 0. One inlined array read.
-static __always_inline __u32 published_chain(__u8 proto, __be16 port) {
-  __u32 row = bpf_ntohs(port);
-  if (proto == EBN_PROTO_UDP) {
-    row += EBN_PORT_ROW_UDP;
-  } else if (proto != EBN_PROTO_TCP) {
-    return 0;
-  }
-  const __u64* first = bpf_map_lookup_elem(&port_index, &row);
-  return first ? (__u32)*first : 0;
-}
 
 static __always_inline bool is_host_address(const struct ebn_addr* addr) {
   const struct ebn_addr key = *addr;
@@ -35,9 +22,8 @@ static __always_inline bool in_some_subnet(const struct ebn_addr* addr) {
 
 static __always_inline bool publish_matches(const struct ebn_publish* record,
                                             const struct packet* p) {
-  const __u16 port = bpf_ntohs(p->dport);
   const __u8 any = addr_is_v4(&p->dst) ? EBN_PUB_ANY4 : EBN_PUB_ANY6;
-  return record->proto == p->proto && port >= record->first && port <= record->last &&
+  return publish_has_port(record, p->proto, p->dport) &&
          (record->flags & any || addr_equal(&record->host, &p->dst));
 }
 
@@ -45,7 +31,7 @@ static __always_inline bool publish_matches(const struct ebn_publish* record,
 static __always_inline const struct ebn_publish* find_published(__u32 chain,
                                                                 const struct packet* p) {
   for (int i = 0; i < EBN_MAX_PUBLISH_CHAIN && chain; i++) {
-    const struct ebn_publish* record = bpf_map_lookup_elem(&published, &chain);
+    const struct ebn_publish* record = published_at(chain);
     if (!record) {
       break;
     }

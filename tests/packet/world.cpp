@@ -103,6 +103,7 @@ World::World(const ebn_config& config) : config_(config) {
   must(::mount("bpf", bpffs().c_str(), "bpf", 0, nullptr) == 0, "mount bpffs");
   socket_.emplace(must(netlink::Socket::open()));
   plane_ = must(loader::DataPlane::open({bpffs(), config}));
+  must(netlink::set_link_up(*socket_, IfIndex(1))); // lo
   make_devices();
 }
 
@@ -157,6 +158,9 @@ void World::make_sandbox(std::uint32_t slot) {
   spec.peer_netns_fd = netns.get();
   must(netlink::create_veth(*socket_, spec));
   must(netlink::set_link_up(*socket_, spec.host_index));
+  // A kernel without IPv6 has nothing to switch off. What it would send is dropped and counted.
+  static_cast<void>(netlink::in_netns(
+      netns.get(), [] { return netlink::write_sysctl("net/ipv6/conf/all/disable_ipv6", "1"); }));
   auto inside = must(netlink::Socket::open_in(netns.get()));
   must(netlink::set_link_up(inside, must(netlink::find_link(inside, "eth0"))->index));
   netns_[slot] = std::move(netns);

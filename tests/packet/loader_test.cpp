@@ -1,0 +1,304 @@
+// The loader: the verifier's budget, attaching beside others, replacement, schema versions, and the
+// hold on published ports.
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <netinet/in.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include <fstream>
+
+#include "daemon/netlink/link.hpp"
+#include "loader/schema.hpp"
+#include "loader/tc_attach.hpp"
+#include "tests/packet/live.hpp"
+#include "tests/packet/packets.hpp"
+
+namespace ebpfnet::packet {
+namespace {
+
+using loader::Hook;
+
+class Loader : public PacketTest {};
+
+bpf_prog_info info_of(int program) {
+  bpf_prog_info info{};
+  __u32 length = sizeof info;
+  EXPECT_EQ(::bpf_obj_get_info_by_fd(program, &info, &length), 0) << std::strerror(errno);
+  return info;
+}
+
+TEST_F(Loader, KeepsEveryProgramFarBelowTheVerifiersLimit) {
+  constexpr __u32 kBudget = 300000;
+  for (const loader::ProgramRow& row : loader::program_table()) {
+    const auto program = world().plane().program_fd(row.name);
+    ASSERT_TRUE(succeeded(program));
+    const __u32 count = info_of(*program).verified_insns;
+    std::printf("  %-20s %6u instructions verified\n", std::string(row.name).c_str(), count);
+    EXPECT_LT(count, kBudget) << row.name;
+  }
+}
+
+TEST_F(Loader, FindsItsMapsAgainAndPutsNewProgramsInThePlaceOfTheOld) {
+  const IfIndex veth(world().at(kCatWeb).veth());
+  ASSERT_TRUE(succeeded(world().plane().attach_container(veth)));
+  auto second = loader::DataPlane::open({world().bpffs(), world().config()});
+  ASSERT_TRUE(succeeded(second));
+  const auto endpoint = (*second)->maps().endpoints.get(kCatWeb).value();
+  ASSERT_TRUE(endpoint.has_value());
+  EXPECT_EQ(endpoint->network, kCat);
+  EXPECT_TRUE(succeeded((*second)->attach_container(veth)));
+  EXPECT_TRUE(succeeded((*second)->detach_container(veth)));
+  EXPECT_TRUE(succeeded((*second)->detach_container(veth)));
+  if ((*second)->features().tcx) {
+    EXPECT_TRUE((*second)->pinned("tc_from_container").value().empty());
+  }
+}
+
+TEST_F(Loader, SaysWhichInterfaceIsMissing) {
+  const auto attached = world().plane().attach_container(IfIndex(424242));
+  ASSERT_FALSE(attached);
+  EXPECT_NE(attached.error().story().find("424242"), std::string::npos);
+}
+
+TEST_F(Loader, RefusesADirectoryThatIsNoBpfFileSystemWithTheCure) {
+  const auto opened = loader::DataPlane::open({world().directory() / "plain", world().config()});
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, ErrorCode::unsupported);
+  EXPECT_NE(opened.error().hint.find("mount -t bpf"), std::string::npos);
+}
+
+// Beside others. A foreign program that passes everything on, on the same hook of the same device.
+class BesideOthers : public PacketTest {
+protected:
+  void SetUp() override {
+    PacketTest::SetUp();
+    if (IsSkipped()) {
+      return;
+    }
+    const bpf_insn pass[] = {
+        {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = -1},
+        {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0}};
+    foreign_.reset(::bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "foreign", "GPL", pass, 2, nullptr));
+    ASSERT_TRUE(foreign_) << std::strerror(errno);
+    statistics_.reset(::bpf_enable_stats(BPF_STATS_RUN_TIME));
+    ASSERT_TRUE(statistics_) << std::strerror(errno);
+    ours_ = world().plane().program_fd("tc_from_container").value();
+  }
+  // Sends a frame that is passed on to the bridge, and tells how often each program ran since.
+  void expect_runs(std::uint64_t ours, std::uint64_t foreign) {
+    const std::uint64_t ours_before = info_of(ours_).run_cnt;
+    const std::uint64_t foreign_before = info_of(foreign_.get()).run_cnt;
+    Wire wire(world().sandbox_netns(kCatWeb));
+    wire.send(ethernet(broadcast(), world().at(kCatWeb).mac, 0x88cc, Bytes(46, 1)));
+    EXPECT_EQ(info_of(ours_).run_cnt - ours_before, ours);
+    EXPECT_EQ(info_of(foreign_.get()).run_cnt - foreign_before, foreign);
+  }
+  IfIndex veth() { return IfIndex(world().at(kCatWeb).veth()); }
+
+  UniqueFd foreign_;
+  UniqueFd statistics_;
+  int ours_ = -1;
+};
+
+TEST_F(BesideOthers, AClsactFilterRunsGoesOnAndStaysWhenOursLeaves) {
+  ASSERT_TRUE(succeeded(loader::attach_clsact(ours_, veth(), Hook::tc_ingress)));
+  LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = static_cast<int>(veth().value),
+              .attach_point = BPF_TC_INGRESS);
+  LIBBPF_OPTS(bpf_tc_opts, filter, .prog_fd = foreign_.get());
+  filter.handle = 1;
+  filter.priority = 0xeb02;
+  ASSERT_EQ(::bpf_tc_attach(&hook, &filter), 0);
+  expect_runs(1, 1);
+  ASSERT_TRUE(succeeded(loader::attach_clsact(ours_, veth(), Hook::tc_ingress))); // replaces
+  expect_runs(1, 1);
+  ASSERT_TRUE(succeeded(loader::detach_clsact(veth(), Hook::tc_ingress)));
+  expect_runs(0, 1);
+  EXPECT_TRUE(succeeded(loader::detach_clsact(veth(), Hook::tc_ingress)));
+  EXPECT_TRUE(succeeded(loader::detach_clsact(IfIndex(424242), Hook::tc_ingress)));
+  filter.prog_fd = 0;
+  filter.flags = 0;
+  filter.prog_id = 0;
+  EXPECT_EQ(::bpf_tc_detach(&hook, &filter), 0);
+}
+
+TEST_F(BesideOthers, ATcxLinkRunsGoesOnAndStaysWhenOursLeaves) {
+  if (!world().plane().features().tcx) {
+    GTEST_SKIP() << "this kernel has no tcx links (6.6)";
+  }
+  ASSERT_TRUE(succeeded(world().plane().attach_container(veth())));
+  const UniqueFd link(::bpf_link_create(foreign_.get(), static_cast<int>(veth().value),
+                                        static_cast<bpf_attach_type>(loader::kTcxIngress),
+                                        nullptr));
+  ASSERT_TRUE(link) << std::strerror(errno);
+  expect_runs(1, 1);
+  ASSERT_TRUE(succeeded(world().plane().attach_container(veth()))); // replaces
+  expect_runs(1, 1);
+  ASSERT_TRUE(succeeded(world().plane().detach_container(veth())));
+  expect_runs(0, 1);
+}
+
+// Schema versions
+
+class Schema : public PacketTest {
+protected:
+  void SetUp() override {
+    PacketTest::SetUp();
+    if (!IsSkipped()) {
+      root_ = world().directory() / "schema";
+      std::filesystem::remove_all(root_);
+      std::filesystem::create_directory(root_);
+    }
+  }
+  std::filesystem::path root_;
+};
+
+Result<void> copy_note(const std::filesystem::path& old_root,
+                       const std::filesystem::path& new_root) {
+  std::ofstream(new_root / "note") << "from " << old_root.filename().string();
+  return {};
+}
+
+TEST_F(Schema, BeginsAndGoesOnWithItsOwnVersion) {
+  EXPECT_EQ(loader::prepare_schema(root_, 3, {}).value(), root_ / "v3");
+  EXPECT_EQ(loader::prepare_schema(root_, 3, {}).value(), root_ / "v3");
+}
+
+TEST_F(Schema, RefusesANewerVersion) {
+  std::filesystem::create_directory(root_ / "v4");
+  const auto prepared = loader::prepare_schema(root_, 3, {});
+  ASSERT_FALSE(prepared);
+  EXPECT_EQ(prepared.error().code, ErrorCode::unsupported);
+  EXPECT_NE(prepared.error().message.find("schema version 4"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(root_ / "v3"));
+}
+
+TEST_F(Schema, RefusesAnOlderVersionWithoutAWayUp) {
+  std::filesystem::create_directory(root_ / "v1");
+  const loader::Migration only_the_second[] = {{2, copy_note}};
+  const auto prepared = loader::prepare_schema(root_, 3, only_the_second);
+  ASSERT_FALSE(prepared);
+  EXPECT_NE(prepared.error().message.find("from 1 to 2"), std::string::npos);
+  EXPECT_FALSE(prepared.error().hint.empty());
+}
+
+TEST_F(Schema, MigratesStepByStep) {
+  std::filesystem::create_directory(root_ / "v1");
+  const loader::Migration rows[] = {{1, copy_note}, {2, copy_note}};
+  EXPECT_EQ(loader::prepare_schema(root_, 3, rows).value(), root_ / "v3");
+  std::string note;
+  std::getline(std::ifstream(root_ / "v3" / "note"), note);
+  EXPECT_EQ(note, "from v2");
+}
+
+// The hold on published ports
+
+class BindHold : public PacketTest {
+protected:
+  static void SetUpTestSuite() {
+    if (::geteuid() != 0) {
+      return;
+    }
+    PacketTest::SetUpTestSuite();
+    const auto path = world().directory() / "cgroup2";
+    std::filesystem::create_directory(path);
+    if (::mount("none", path.c_str(), "cgroup2", 0, nullptr) != 0) {
+      return;
+    }
+    cgroup_ = path / fmt::format("ebn-packet-{}", ::getpid());
+    std::filesystem::create_directory(cgroup_);
+    ebn_config config = world().config();
+    const UniqueFd netns(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
+    config.netns_cookie = netlink::netns_cookie(netns.get()).value();
+    plane_ = loader::DataPlane::open({world().bpffs(), config}).value();
+  }
+  static void TearDownTestSuite() {
+    plane_.reset();
+    if (!cgroup_.empty()) {
+      ::rmdir(cgroup_.c_str());
+    }
+    PacketTest::TearDownTestSuite();
+  }
+  void SetUp() override {
+    PacketTest::SetUp();
+    if (!IsSkipped() && !plane_->features().set_retval) {
+      GTEST_SKIP() << "this kernel has no bpf_set_retval (5.18)";
+    }
+    if (!IsSkipped()) {
+      ASSERT_FALSE(cgroup_.empty()) << "cgroup2 cannot be mounted";
+      ASSERT_TRUE(succeeded(plane_->attach_bind_hold(cgroup_)));
+    }
+  }
+  void TearDown() override {
+    if (plane_) {
+      EXPECT_TRUE(succeeded(plane_->detach_bind_hold()));
+    }
+  }
+  // errno of bind(2) by a process in the cgroup, in this network namespace or in `netns`; 0: bound.
+  int bind_error(int type, const char* address, std::uint16_t port, int netns = -1) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+      std::ofstream(cgroup_ / "cgroup.procs") << ::getpid() << std::flush;
+      ::_exit(bind_here(type, ip(address), port, netns));
+    }
+    int status = 0;
+    EXPECT_EQ(::waitpid(child, &status, 0), child);
+    return WEXITSTATUS(status);
+  }
+  static int bind_here(int type, const IpAddress& address, std::uint16_t port, int netns) {
+    if (netns >= 0 && ::setns(netns, CLONE_NEWNET) != 0) {
+      return 250;
+    }
+    const UniqueFd socket(::socket(address.is_v4() ? AF_INET : AF_INET6, type, 0));
+    sockaddr_in v4{};
+    v4.sin_family = AF_INET;
+    v4.sin_port = htons(port);
+    v4.sin_addr.s_addr = address.is_v4() ? htonl(address.v4()) : 0;
+    sockaddr_in6 v6{};
+    v6.sin6_family = AF_INET6;
+    v6.sin6_port = htons(port);
+    std::memcpy(&v6.sin6_addr, address.bytes().data(), 16);
+    const int done = address.is_v4()
+                         ? ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&v4), sizeof v4)
+                         : ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&v6), sizeof v6);
+    return done == 0 ? 0 : errno;
+  }
+
+  static inline std::filesystem::path cgroup_;
+  static inline std::unique_ptr<loader::DataPlane> plane_;
+};
+
+TEST_F(BindHold, TellsHostProcessesThatAPublishedPortIsInUse) {
+  EXPECT_EQ(bind_error(SOCK_STREAM, "0.0.0.0", 8000), 0);
+  world().publish(kTcp, 8000, 8010, {}, kCatWeb, 5000);
+  for (const char* address : {"0.0.0.0", "127.0.0.1", "192.0.2.10", "::"}) {
+    EXPECT_EQ(bind_error(SOCK_STREAM, address, 8000), EADDRINUSE) << address;
+  }
+  EXPECT_EQ(bind_error(SOCK_STREAM, "0.0.0.0", 8010), EADDRINUSE);
+  EXPECT_EQ(bind_error(SOCK_STREAM, "0.0.0.0", 8011), 0);
+  EXPECT_EQ(bind_error(SOCK_DGRAM, "0.0.0.0", 8000), 0);
+  EXPECT_EQ(bind_error(SOCK_STREAM, "0.0.0.0", 0), 0);
+  world().maps().port_index.set(kTcp, 8000, 8010, 0);
+  EXPECT_EQ(bind_error(SOCK_STREAM, "0.0.0.0", 8000), 0);
+}
+
+TEST_F(BindHold, HoldsAPortOfOneAddressOnThatAndTheWildcard) {
+  world().publish(kUdp, 53, 53, world().host(), kCatWeb, 53);
+  EXPECT_EQ(bind_error(SOCK_DGRAM, "192.0.2.10", 53), EADDRINUSE);
+  EXPECT_EQ(bind_error(SOCK_DGRAM, "0.0.0.0", 53), EADDRINUSE);
+  EXPECT_EQ(bind_error(SOCK_DGRAM, "127.0.0.1", 53), 0);
+}
+
+TEST_F(BindHold, LeavesSandboxesAlone) {
+  world().publish(kTcp, 8000, 8000, {}, kCatWeb, 5000);
+  EXPECT_EQ(bind_error(SOCK_STREAM, "0.0.0.0", 8000, world().sandbox_netns(kCatWeb)), 0);
+}
+
+TEST_F(BindHold, RefusesWhatIsNoCgroup) {
+  EXPECT_FALSE(plane_->attach_bind_hold(world().directory()));
+  EXPECT_FALSE(plane_->attach_bind_hold(world().directory() / "nothing"));
+}
+
+} // namespace
+} // namespace ebpfnet::packet
