@@ -31,7 +31,7 @@ MAY_INCLUDE = {
 LIBRARY_HOMES = {
     r'#include [<"](bpf/(bpf|libbpf|btf)\.h)[>"]': ["loader", "maps/view", "tests"],
     r'#include [<"](netlink/[^>"]+)[>"]': ["daemon/netlink", "tests"],
-    r'#include [<"](CLI/[^>"]+)[>"]': ["cli", "main.cpp"],
+    r'#include [<"](CLI/[^>"]+)[>"]': ["cli", "daemon/config.cpp", "main.cpp"],
     r'#include [<"](nlohmann/[^>"]+)[>"]': ["daemon", "cli", "tests"],
     r'#include [<"](spdlog/[^>"]+)[>"]': ["daemon", "loader", "main.cpp", "tests"],
     r'#include [<"](sqlite3\.h)[>"]': ["daemon/state", "tests"],
