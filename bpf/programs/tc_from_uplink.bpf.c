@@ -43,7 +43,7 @@ EBN_GLOBAL int masq_reply(struct __sk_buff* skb, struct packet* p) {
   const struct ebn_flow_key key = masq->flow;
   const __u32 slot = masq->slot;
   const struct ebn_endpoint* ep = endpoint_at(slot);
-  if (!ep || ep->sandbox != key.sandbox) {  // the slot may have a new owner
+  if (!ep || ep->sandbox != key.sandbox) { // the slot may have a new owner
     return finish(0, drop(EBN_DROP_UNKNOWN_ENDPOINT));
   }
   struct flow_ref found = flow_find(&key);
@@ -135,8 +135,9 @@ static __always_inline __u32 owner_of_quoted(const struct packet* back, struct t
   const struct ebn_masq* masq = in_masq_range(back->dport) ? find_masq(back) : NULL;
   if (masq) {
     key = masq->flow;
+    const struct ebn_endpoint* ep = endpoint_at(masq->slot);
     to_inside(t, back, &key);
-    return masq->slot;
+    return ep && ep->sandbox == key.sandbox ? masq->slot : 0;
   }
   const struct ebn_publish* record =
       find_published(published_chain(back->proto, back->dport), back);

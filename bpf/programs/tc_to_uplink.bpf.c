@@ -39,6 +39,9 @@ EBN_GLOBAL int stray(struct __sk_buff* skb, __u32 network) {
   struct ebn_flow_key key;
   flow_key(&key, ep->sandbox, p.proto, &ep->addr4, p.sport, &p.dst, p.dport);
   struct flow_ref found = flow_find(&key);
+  if (!found.flow && !(net->flags & EBN_NET_MASQUERADE)) {
+    return finish(network, drop(EBN_DROP_NO_MASQUERADE));
+  }
   if (!found.flow) {
     const int refused =
         opens_flow(&p) ? masq_begin(skb, &p, &key, slot, skb->ifindex) : EBN_DROP_NO_FLOW;
