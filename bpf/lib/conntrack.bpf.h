@@ -172,6 +172,7 @@ static __always_inline void copy_flow(struct ebn_flow* out, const struct ebn_flo
   out->proto = in->proto;
   out->slot = in->slot;
   out->peer_slot = in->peer_slot;
+  out->peer_sandbox = in->peer_sandbox;
   out->peer_port = in->peer_port;
   out->flags = in->flags;
   out->created_ns = in->created_ns;

@@ -42,6 +42,7 @@ static __always_inline struct verdict route_out(struct __sk_buff* skb, const str
 struct way {
   struct ebn_addr nat;
   __u32 peer_slot;
+  __u32 peer_sandbox;
   __be16 nat_port;
   __be16 peer_port;
   __u8 kind;
@@ -50,6 +51,7 @@ struct way {
 static __always_inline void way_of(struct way* out, const struct ebn_flow* flow) {
   out->nat = flow->nat;
   out->peer_slot = flow->peer_slot;
+  out->peer_sandbox = flow->peer_sandbox;
   out->nat_port = flow->nat_port;
   out->peer_port = flow->peer_port;
   out->kind = flow->kind;
@@ -60,7 +62,7 @@ static __always_inline struct verdict
 to_neighbour_client(struct __sk_buff* skb, const struct packet* p, const struct way* way) {
   const __u32 slot = way->peer_slot;
   const struct ebn_endpoint* client = endpoint_at(slot);
-  if (!client) {
+  if (!client || client->sandbox != way->peer_sandbox) { // the slot may have a new owner
     return drop(EBN_DROP_UNKNOWN_ENDPOINT);
   }
   if (too_big(skb, p->ip_len, client->mtu)) {

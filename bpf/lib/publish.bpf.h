@@ -56,6 +56,7 @@ struct inbound {
   __be16 target;
   __u32 slot;
   __u32 peer_slot; // the client's endpoint, 0 for one outside this host
+  __u32 peer_sandbox;
 };
 
 // Kept off the stack, which 6.1 limits to 512 bytes over all frames. Nothing interrupts a program
@@ -98,6 +99,7 @@ static __always_inline int begin_inbound(const struct packet* p, const struct in
   flow.proto = p->proto;
   flow.slot = in->slot;
   flow.peer_slot = in->peer_slot;
+  flow.peer_sandbox = in->peer_sandbox;
   flow.peer_port = p->sport;
   flow.active = 1;
   flow.created_ns = bpf_ktime_get_ns();

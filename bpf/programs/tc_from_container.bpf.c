@@ -57,6 +57,7 @@ EBN_GLOBAL int publish_from_container(struct __sk_buff* skb, struct packet* p, _
   in->remote = as_gateway ? net->gateway4 : p->src;
   in->remote_port = p->sport;
   in->peer_slot = slot;
+  in->peer_sandbox = client->sandbox;
   flow_key(&in->key, server->sandbox, p->proto, &server->addr4, in->target, &in->remote,
            in->remote_port);
   const struct verdict v = to_published(skb, p, in, server, EBN_PATH_PUBLISHED);
@@ -86,7 +87,7 @@ EBN_GLOBAL int error_from_container(struct __sk_buff* skb, const struct packet* 
   if (flow->kind == EBN_FLOW_NEIGHBOUR) {
     const __u32 client_slot = flow->peer_slot;
     const struct ebn_endpoint* client = endpoint_at(client_slot);
-    if (!client) {
+    if (!client || client->sandbox != flow->peer_sandbox) {
       return finish(ep->network, drop(EBN_DROP_UNKNOWN_ENDPOINT));
     }
     t.dst = client->addr4.w[3];

@@ -116,6 +116,7 @@ EBN_GLOBAL int client_from_uplink(struct __sk_buff* skb, struct packet* p) {
   in->remote = p->src;
   in->remote_port = p->sport;
   in->peer_slot = 0;
+  in->peer_sandbox = 0;
   const struct ebn_endpoint* server = endpoint_at(in->slot);
   const struct ebn_network* net = server ? network_at(server->network) : NULL;
   if (!net) {

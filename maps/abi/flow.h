@@ -49,8 +49,9 @@ struct ebn_flow {
   __u8 active;        // set by packets, cleared by the timer
   __u8 idle_quarters; // quarters of the time-out without a packet
   __u8 unchecked;     // packets since the reserved tuple was last seen in place
-  __u8 pad[6];
-  __u64 created_ns; // monotonic clock
+  __u8 pad[2];
+  __u32 peer_sandbox; // EBN_FLOW_NEIGHBOUR: whose the client's endpoint was
+  __u64 created_ns;   // monotonic clock
   struct bpf_timer timer;
 };
 EBN_ASSERT_SIZE(struct ebn_flow, 64);

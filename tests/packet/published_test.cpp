@@ -293,6 +293,19 @@ TEST_F(PublishedLocally, ServesAClientWhoseAddressMeansSomebodyElseThroughTheGat
   expect_conversation(kTwinWeb, world().at(kTwinWeb).gateway, false);
 }
 
+TEST_F(PublishedLocally, DoesNotAnswerTheNewOwnerOfAClientsSlot) {
+  Frame request = tcp(kSyn);
+  request.dport = 8000;
+  request = to_gateway(world(), kDogWeb, world().host(), request);
+  ASSERT_EQ(world().from_container(kDogWeb, request.bytes()).action, kRedirect);
+  auto record = world().maps().endpoints.get(kDogWeb).value().value();
+  record.sandbox = 77;
+  ASSERT_TRUE(succeeded(world().maps().endpoints.put(kDogWeb, record)));
+  const Frame answer = answer_to(inside(kCatWeb, request), tcp(kSyn | kAck));
+  EXPECT_EQ(world().from_container(kCatWeb, answer.bytes()).action, kShot);
+  EXPECT_EQ(world().drops(kCat, EBN_DROP_UNKNOWN_ENDPOINT), 1U);
+}
+
 TEST_F(PublishedLocally, AnswersOnGatewayAddressesToo) {
   Frame syn = tcp(kSyn);
   syn.dport = 8000;
