@@ -1,10 +1,9 @@
-// Plain file reads and writes; procfs wants a value in one write.
+// Plain file reads and writes. The kernel gives a value in one read only, and takes a long list of
+// ports a page at a time.
 #include "daemon/netlink/sysctl.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
-
-#include <array>
 
 #include "maps/types/unique_fd.hpp"
 
@@ -34,14 +33,19 @@ Result<std::string> read_sysctl(std::string_view key) {
   if (!fd) {
     return sysctl_failure(errno, "read", key);
   }
+  constexpr std::size_t kLongest = std::size_t{1} << 20;
+  constexpr std::size_t kPiece = 16; // a value may end before a piece that does not fit
   std::string value;
-  std::array<char, 4096> buffer;
-  ssize_t got = 0;
-  while ((got = ::read(fd.get(), buffer.data(), buffer.size())) > 0) {
-    value.append(buffer.data(), static_cast<std::size_t>(got));
-  }
-  if (got < 0) {
-    return sysctl_failure(errno, "read", key);
+  for (std::size_t size = 4096;; size *= 4) {
+    value.resize(size);
+    const ssize_t got = ::pread(fd.get(), value.data(), size, 0);
+    if (got < 0) {
+      return sysctl_failure(errno, "read", key);
+    }
+    value.resize(static_cast<std::size_t>(got));
+    if (value.size() + kPiece < size || size >= kLongest) {
+      break;
+    }
   }
   if (value.ends_with('\n')) {
     value.pop_back();
@@ -54,8 +58,14 @@ Result<void> write_sysctl(std::string_view key, std::string_view value) {
   if (!fd) {
     return sysctl_failure(errno, "write", key);
   }
-  if (::write(fd.get(), value.data(), value.size()) != static_cast<ssize_t>(value.size())) {
-    return sysctl_failure(errno, fmt::format("write '{}' to", value), key);
+  for (std::string_view rest = value; !rest.empty();) {
+    errno = 0;
+    const ssize_t written = ::write(fd.get(), rest.data(), rest.size());
+    if (written <= 0) {
+      return sysctl_failure(errno == 0 ? EINVAL : errno,
+                            fmt::format("write '{}' to", value.substr(0, 80)), key);
+    }
+    rest.remove_prefix(static_cast<std::size_t>(written));
   }
   return {};
 }

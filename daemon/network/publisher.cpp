@@ -54,6 +54,11 @@ Result<std::vector<api::PortSpec>> Publisher::reserve(const Sandbox& sandbox,
 
 Result<Publisher::Entry> Publisher::make_entry(const Sandbox& sandbox,
                                                const api::PortSpec& spec) const {
+  // A request as JSON carries numbers: they are held to the rules of the text form.
+  const auto checked = TRY(api::PortSpec::from(spec.to_string()));
+  if (checked != spec) {
+    return fail(ErrorCode::invalid, "'{}' is not a port or range to publish", spec.to_string());
+  }
   Entry entry;
   entry.sandbox_id = sandbox.id;
   entry.sandbox_name = sandbox.name;
@@ -78,7 +83,14 @@ Result<void> Publisher::choose_ports(Entry& entry, bool check_host) const {
     return check_free(entry, check_host);
   }
   const std::uint32_t low = any ? 32768 : entry.spec.host_first;
-  const std::uint32_t high = (any ? 60999 : entry.spec.host_last) - length;
+  const std::uint32_t last_port = any ? 60999 : entry.spec.host_last;
+  if (last_port - low < length) {
+    return Failure(
+        Error{ErrorCode::exhausted, 0,
+              fmt::format("{} host ports cannot be chosen from {}-{}", length + 1, low, last_port),
+              "say which ones: -p HOSTPORT-END:PORT-END"});
+  }
+  const std::uint32_t high = last_port - length;
   static thread_local std::mt19937 random{std::random_device{}()};
   const std::uint32_t span = high - low + 1;
   const std::uint32_t offset = any ? random() % span : 0;
@@ -190,17 +202,44 @@ std::vector<Publisher::Entry*> Publisher::component(std::uint8_t protocol, std::
   return out;
 }
 
-// Writes the chains of what touches first..last, then points the ports at their heads. Records come
-// before the index that leads to them, so that a packet never finds half a chain.
+// Writes the chains of what touches first..last, then points the ports at their heads. A chain
+// holds exactly what hangs together: ranges that only a removed one joined are served apart from
+// then on.
 Result<void> Publisher::relink(std::uint8_t protocol, std::uint32_t first, std::uint32_t last) {
-  auto& maps = context_.plane.maps();
   const std::vector<Entry*> all = component(protocol, first, last);
-  if (all.size() > EBN_MAX_PUBLISH_CHAIN) {
-    return fail(ErrorCode::exhausted, "more than {} published ranges overlap each other",
-                static_cast<int>(EBN_MAX_PUBLISH_CHAIN));
+  std::vector<std::vector<Entry*>> chains;
+  std::uint32_t end = 0;
+  for (Entry* entry : all) {
+    if (chains.empty() || entry->spec.host_first > end) {
+      chains.emplace_back();
+    }
+    chains.back().push_back(entry);
+    end = std::max<std::uint32_t>(end, entry->spec.host_last);
+    if (chains.back().size() > EBN_MAX_PUBLISH_CHAIN) {
+      return fail(ErrorCode::exhausted, "more than {} published ranges overlap each other",
+                  static_cast<int>(EBN_MAX_PUBLISH_CHAIN));
+    }
   }
+  auto& index = context_.plane.maps().port_index;
+  for (std::uint32_t port = first; port <= last; ++port) {
+    const bool covered = std::ranges::any_of(all, [&](const Entry* e) {
+      return e->spec.host_first <= port && port <= e->spec.host_last;
+    });
+    if (!covered) {
+      index.set(protocol, static_cast<std::uint16_t>(port), static_cast<std::uint16_t>(port), 0);
+    }
+  }
+  for (const auto& chain : chains) {
+    TRY_VOID(write_chain(chain));
+  }
+  return {};
+}
+
+// Records come before the index that leads to them, so that a packet never finds half a chain.
+Result<void> Publisher::write_chain(const std::vector<Entry*>& chain) {
+  auto& maps = context_.plane.maps();
   std::uint32_t next = 0;
-  for (auto it = all.rbegin(); it != all.rend(); ++it) {
+  for (auto it = chain.rbegin(); it != chain.rend(); ++it) {
     const Entry& entry = **it;
     ebn_publish record{};
     record.host = view::to_abi(entry.host);
@@ -215,17 +254,8 @@ Result<void> Publisher::relink(std::uint8_t protocol, std::uint32_t first, std::
     TRY_VOID(maps.published.put(entry.record, record));
     next = entry.record;
   }
-  for (std::uint32_t port = first; port <= last; ++port) {
-    const bool covered = std::ranges::any_of(all, [&](const Entry* e) {
-      return e->spec.host_first <= port && port <= e->spec.host_last;
-    });
-    if (!covered) {
-      maps.port_index.set(protocol, static_cast<std::uint16_t>(port),
-                          static_cast<std::uint16_t>(port), 0);
-    }
-  }
-  for (const Entry* entry : all) {
-    maps.port_index.set(protocol, entry->spec.host_first, entry->spec.host_last, next);
+  for (const Entry* entry : chain) {
+    maps.port_index.set(entry->protocol, entry->spec.host_first, entry->spec.host_last, next);
   }
   return {};
 }

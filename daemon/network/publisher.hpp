@@ -55,6 +55,7 @@ private:
   Result<void> choose_ports(Entry& entry, bool check_host) const;
   std::vector<Entry*> component(std::uint8_t protocol, std::uint32_t first, std::uint32_t last);
   Result<void> relink(std::uint8_t protocol, std::uint32_t first, std::uint32_t last);
+  Result<void> write_chain(const std::vector<Entry*>& chain);
   Result<void> drop_record(Entry& entry);
   Result<void> drop_records(const std::string& sandbox_id);
   Result<void> reserve_from_kernel();
