@@ -15,7 +15,7 @@ constexpr std::array kCommands{
         "ebpfnet network create --internal backend",
         network_create},
     Command{"network ls", "[FLAGS]", "List networks",
-            "Filters: id, name, driver, scope, type, label, dangling.",
+            "Filters: id, name, driver, scope, type, label.",
             "ebpfnet network ls\nebpfnet network ls -f driver=bridge -q\nebpfnet network ls "
             "--format json",
             network_ls},
@@ -49,7 +49,7 @@ constexpr std::array kCommands{
             "Run a further command in a running sandbox", "",
             "ebpfnet exec web -- ip addr\nebpfnet exec -it web bash", sandbox_exec, 1},
     Command{"ps", "[FLAGS]", "List sandboxes that run, with -a all",
-            "Filters: id, name, label, status, network, publish, exited.",
+            "Filters: id, name, label, status, network.",
             "ebpfnet ps -a\nebpfnet ps -q -f network=catnet", sandbox_ps},
     Command{"inspect", "SANDBOX...", "Print sandboxes with state, networks and ports as JSON", "",
             "ebpfnet inspect web", sandbox_inspect},
@@ -73,10 +73,10 @@ constexpr std::array kCommands{
             "ebpfnet publish web 8080:5000", sandbox_publish},
     Command{"unpublish", "SANDBOX PORTSPEC", "Close a published port", "",
             "ebpfnet unpublish web 8080:5000", sandbox_unpublish},
-    Command{"status", "[--verify]",
-            "Show daemon, kernel features, programs, maps, uplinks and counts", "",
+    Command{"status", "[FLAGS]",
+            "Show daemon, counts, uplinks, drops, traffic, maps, programs and kernel features", "",
             "ebpfnet status\nebpfnet status --verify --format json", status},
-    Command{"version", "", "Print the versions of this program and of the daemon", "",
+    Command{"version", "[FLAGS]", "Print the versions of this program and of the daemon", "",
             "ebpfnet version", version},
 };
 

@@ -68,7 +68,7 @@ void add_sandbox_flags(CLI::App& app, SandboxFlags& flags) {
                "Join NETWORK; also name=NET,alias=A,ip=IP,..., host, none, container:SANDBOX")
       ->type_name("NETWORK");
   app.add_option("--ip", flags.first.ipv4, "IPv4 address on the first network")->type_name("IP");
-  app.add_option("--ip6", flags.first.ipv6, "IPv6 address on the first network")->type_name("IP");
+  app.add_option("--ip6", flags.first.ipv6)->group(""); // refused by the daemon: not built yet
   app.add_option("--mac-address", flags.first.mac, "MAC address on the first network")
       ->type_name("MAC");
   add_repeated(app, "--network-alias,--net-alias", flags.first.aliases,

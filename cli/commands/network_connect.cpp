@@ -14,7 +14,7 @@ Action network_connect(CLI::App& app) {
   auto flags = std::make_shared<Flags>();
   api::EndpointConfig& endpoint = flags->request.endpoint;
   app.add_option("--ip", endpoint.ipv4, "IPv4 address; chosen without it")->type_name("IP");
-  app.add_option("--ip6", endpoint.ipv6, "IPv6 address; chosen without it")->type_name("IP");
+  app.add_option("--ip6", endpoint.ipv6)->group(""); // refused by the daemon: not built yet
   add_repeated(app, "--alias", endpoint.aliases, "Further name on this network")->type_name("NAME");
   app.add_option("--mac-address", endpoint.mac, "MAC address; derived without it")
       ->type_name("MAC");

@@ -92,7 +92,7 @@ Result<int> create(Context& context, const Flags& flags) {
 
 Action network_create(CLI::App& app) {
   auto flags = std::make_shared<Flags>();
-  app.add_option("-d,--driver", flags->request.driver, "bridge, overlay, macvlan or ipvlan")
+  app.add_option("-d,--driver", flags->request.driver, "bridge, which is also the default")
       ->type_name("DRIVER");
   add_repeated(app, "--subnet", flags->subnets,
                "Subnet; without one it comes from the default pools")
@@ -104,8 +104,9 @@ Action network_create(CLI::App& app) {
   add_repeated(app, "--aux-address", flags->aux_addresses, "Address never to be given out")
       ->type_name("NAME=IP");
   app.add_flag("--internal", flags->request.internal, "No way out of the network, and none in");
-  app.add_flag("--ipv6", flags->request.enable_ipv6, "Give IPv6 addresses too");
-  app.add_flag("--attachable", flags->request.attachable, "Let sandboxes join an overlay by hand");
+  app.add_flag("--ipv6", flags->request.enable_ipv6)->group(""); // refused: not built yet
+  app.add_flag("--attachable", flags->request.attachable,
+               "Noted for network inspect; any network can be joined");
   add_repeated(app, "-o,--opt", flags->options, "Option of the driver")->type_name("KEY=VALUE");
   add_repeated(app, "--label", flags->labels, "Label of the network")->type_name("K=V");
   app.add_option("NAME", flags->request.name, "Name of the network")->required();

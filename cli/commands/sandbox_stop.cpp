@@ -15,7 +15,7 @@ Action sandbox_stop(CLI::App& app) {
   auto flags = std::make_shared<Flags>();
   app.add_option("-t,--time", flags->request.timeout_seconds, "Seconds between SIGTERM and SIGKILL")
       ->type_name("SECONDS")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::NonNegativeNumber.description(""));
   app.add_option("SANDBOX", flags->names, "Names or ids")->required();
   return [flags](Context& context) {
     return for_each(context, flags->names, [&](const std::string& name) -> Result<void> {

@@ -1,9 +1,10 @@
-// ebpfnet status: what the daemon says about itself, as an indented tree or as JSON.
+// ebpfnet status: what the daemon says about itself, as a report or as JSON.
 #include <fmt/core.h>
 #include <memory>
 
 #include "cli/commands/commands.hpp"
 #include "cli/output.hpp"
+#include "cli/status_report.hpp"
 
 namespace ebpfnet::cli {
 
@@ -22,7 +23,7 @@ Action status(CLI::App& app) {
     if (flags->format == "json") {
       print_json(reply);
     } else {
-      fmt::print("{}", tree_text(reply));
+      fmt::print("{}", status_report(reply));
     }
     return 0;
   };
