@@ -53,8 +53,8 @@ Result<std::string> instance_id(state::Store& store) {
       return row.doc.value("id", "");
     }
   }
-  const std::string id = TRY(random_id())
-  .substr(0, 8);
+  std::string id = TRY(random_id());
+  id.resize(8);
   const state::Change change{
       state::Change::Op::put, "setting", "instance", "instance", {{"id", id}}};
   TRY_VOID(store.apply({&change, 1}));
