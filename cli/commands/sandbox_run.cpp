@@ -20,6 +20,14 @@ struct Flags {
   std::string service;
 };
 
+// The daemon removes the sandbox (--rm, or a command that could not start); its name is free when
+// this command returns. A daemon that has gone meanwhile does so when it is back.
+void wait_until_gone(Context& context, const std::string& id) {
+  const std::string target =
+      path_of("sandboxes", id, "wait") + query_of({{"condition", "removed"}});
+  [[maybe_unused]] const auto gone = context.client.post(target, nullptr);
+}
+
 Result<int> run_sandbox(Context& context, const Flags& flags) {
   if (!flags.service.empty()) {
     return fail(ErrorCode::unsupported, "--service is not built yet");
@@ -34,7 +42,11 @@ Result<int> run_sandbox(Context& context, const Flags& flags) {
   }
   nlohmann::json reply = TRY(context.client.post("/v1/sandboxes", api::to_json(request)));
   if (request.attach) {
-    return attach(text_at(reply, "AttachSocket"), *request.process);
+    auto ended = attach(text_at(reply, "AttachSocket"), *request.process);
+    if (request.auto_remove || !ended) {
+      wait_until_gone(context, text_at(reply, "Id"));
+    }
+    return ended;
   }
   fmt::print("{}\n", text_at(reply, "Id"));
   return 0;

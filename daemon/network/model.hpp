@@ -80,6 +80,9 @@ struct Sandbox {
   std::vector<std::shared_ptr<Endpoint>> endpoints; // in connection order
   unsigned next_ifname = 0;
 
+  bool restarting = false; // ended, and its restart policy will start it again
+  bool discard_unless_started =
+      false;                       // made by an attached `run`: goes if the command cannot start
   bool ready = false;              // made and recorded; listed from then on
   bool removing = false;           // no operation may begin
   std::mutex operation;            // held by whoever changes this sandbox

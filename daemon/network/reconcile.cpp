@@ -63,7 +63,8 @@ Result<void> sweep_slot_maps(Context& context) {
     const auto dest = TRY(maps.destinations.get(key));
     const auto lock = context.registry.lock();
     const bool network_known =
-        key.network < EBN_MAX_NETWORKS && context.registry.network_indexes.in_use(key.network);
+        key.network == 0 ||
+        (key.network < EBN_MAX_NETWORKS && context.registry.network_indexes.in_use(key.network));
     const bool slot_known =
         !dest || dest->kind != EBN_DEST_ENDPOINT || context.registry.slots.in_use(dest->slot);
     if (!network_known || !slot_known) {
@@ -194,7 +195,7 @@ void Service::adopt_process(const SandboxPtr& sandbox) {
     return;
   }
   finish(sandbox);
-  if (sandbox->config.auto_remove) {
+  if (sandbox->removing) {
     scheduler_.run([this, id = sandbox->id] {
       [[maybe_unused]] const auto ignored = sandbox_remove(id, true);
     });

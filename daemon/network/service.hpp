@@ -52,7 +52,8 @@ public:
   Result<Json> sandbox_stop(const std::string& ref, const api::SandboxStop& request) override;
   Result<Json> sandbox_restart(const std::string& ref, const api::SandboxStop& request) override;
   Result<Json> sandbox_kill(const std::string& ref, const api::SandboxKill& request) override;
-  Result<Json> sandbox_wait(const std::string& ref, const std::function<bool()>& alive) override;
+  Result<Json> sandbox_wait(const std::string& ref, bool until_removed,
+                            const std::function<bool()>& alive) override;
   Result<Json> sandbox_remove(const std::string& ref, bool force) override;
   Result<Json> sandbox_exec(const std::string& ref, const api::SandboxExec& request) override;
   Result<void> sandbox_logs(const std::string& ref, bool follow, const server::Sink& sink) override;
@@ -98,6 +99,7 @@ private:
   void process_ended(const std::string& sandbox_id, int shim_pid);
   void finish(const SandboxPtr& sandbox);
   void schedule_restart(const SandboxPtr& sandbox);
+  void set_restarting(Sandbox& sandbox, bool restarting);
   bool wants_restart(const Sandbox& sandbox) const;
 
   Result<void> remove_sandbox(Held& held, bool force);

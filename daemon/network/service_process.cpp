@@ -67,6 +67,7 @@ Result<std::string> Service::start_process(Sandbox& sandbox, bool attach) {
   {
     const auto lock = context_.registry.lock();
     sandbox.state = SandboxState::running;
+    sandbox.restarting = false;
     sandbox.shim_pid = launched->shim_pid;
     sandbox.pid = launched->pid;
     sandbox.started_at = now_rfc3339();
@@ -104,7 +105,7 @@ void Service::process_ended(const std::string& sandbox_id, int shim_pid) {
     return; // a stop or restart has dealt with it
   }
   finish(sandbox);
-  if (sandbox->config.auto_remove) {
+  if (sandbox->removing) {
     if (auto removed = remove_sandbox(held, true); !removed) {
       spdlog::error("event=auto_remove_failed sandbox={:?} error={:?}", sandbox->name,
                     removed.error().story());
@@ -122,14 +123,19 @@ void Service::finish(const SandboxPtr& sandbox) {
   }
   const auto state =
       shim::read_state(context_.run_path(sandbox->id), context_.state_path(sandbox->id));
+  const bool started = !state || !state->started_at.empty() || state->error.empty();
   {
     const auto lock = context_.registry.lock();
     sandbox->state = SandboxState::exited;
+    sandbox->restarting = false;
     sandbox->pid = 0;
     sandbox->shim_pid = 0;
     sandbox->exit_code = state && state->exit_code ? *state->exit_code : 137;
     sandbox->finished_at =
         state && !state->finished_at.empty() ? state->finished_at : now_rfc3339();
+    sandbox->removing =
+        sandbox->config.auto_remove || (!started && sandbox->discard_unless_started);
+    sandbox->restarting = !sandbox->removing && wants_restart(*sandbox);
   }
   sandbox_network_.withdraw(*sandbox);
   if (auto recorded = record(*sandbox); !recorded) {
@@ -153,12 +159,18 @@ bool Service::wants_restart(const Sandbox& sandbox) const {
   return policy.name == "always";
 }
 
+void Service::set_restarting(Sandbox& sandbox, bool restarting) {
+  const auto lock = context_.registry.lock();
+  sandbox.restarting = restarting;
+}
+
 void Service::schedule_restart(const SandboxPtr& sandbox) {
   const int doublings = std::min(sandbox->restart_count, 10);
   const int delay = std::min(kFirstRestartDelayMs << doublings, kLongestRestartDelayMs);
   scheduler_.after(delay, [this, sandbox] {
     const std::unique_lock operation(sandbox->operation);
     if (sandbox->gone || sandbox->state != SandboxState::exited || !wants_restart(*sandbox)) {
+      set_restarting(*sandbox, false);
       return;
     }
     sandbox->restart_count += 1;
@@ -217,6 +229,7 @@ Result<Json> Service::sandbox_start(const std::string& ref, const api::SandboxSt
 Result<Json> Service::sandbox_stop(const std::string& ref, const api::SandboxStop& request) {
   Held held = TRY(hold(ref));
   held->stopped_by_user = true;
+  set_restarting(*held, false);
   TRY_VOID(stop_process(*held, request.timeout_seconds));
   const Json reply{{"Id", held->id}, {"Name", held->name}};
   if (held->config.auto_remove) {
@@ -251,10 +264,12 @@ Result<Json> Service::sandbox_kill(const std::string& ref, const api::SandboxKil
   return Json{{"Id", sandbox->id}, {"Name", sandbox->name}};
 }
 
-Result<Json> Service::sandbox_wait(const std::string& ref, const std::function<bool()>& alive) {
+Result<Json> Service::sandbox_wait(const std::string& ref, bool until_removed,
+                                   const std::function<bool()>& alive) {
   auto lock = context_.registry.lock();
   const SandboxPtr sandbox = TRY(context_.registry.find_sandbox(ref));
-  while (sandbox->state == SandboxState::running && !sandbox->gone) {
+  while (!sandbox->gone &&
+         (sandbox->state == SandboxState::running || (until_removed && sandbox->removing))) {
     if (sandbox->changed.wait_for(lock, std::chrono::seconds(1)) == std::cv_status::timeout &&
         !alive()) {
       return fail(ErrorCode::unavailable, "the client has gone");

@@ -88,6 +88,7 @@ Result<Json> Service::sandbox_create(const api::SandboxCreate& request) {
   }
   undo.keep();
   const auto lock = context_.registry.lock();
+  sandbox->discard_unless_started = request.attach;
   sandbox->ready = true;
   spdlog::info("event=sandbox_created sandbox={:?} id={}", sandbox->name, sandbox->id);
   Json reply{{"Id", sandbox->id}, {"Name", sandbox->name}};
@@ -122,7 +123,12 @@ Result<void> Service::remove_sandbox(Held& held, bool force) {
   for (const auto& endpoint : sandbox.endpoints) {
     changes.push_back({state::Change::Op::remove, "endpoint", endpoint->id, "", {}});
   }
-  TRY_VOID(context_.store.apply(changes));
+  if (auto recorded = context_.store.apply(changes); !recorded) {
+    const auto lock = context_.registry.lock();
+    sandbox.removing = false;
+    sandbox.changed.notify_all();
+    return recorded;
+  }
   // Gone for the user from here on; what the kernel refuses now is swept at the next start.
   if (auto destroyed = sandbox_network_.destroy(sandbox); !destroyed) {
     spdlog::warn("event=sandbox_remains sandbox={:?} error={:?}", sandbox.name,

@@ -10,6 +10,9 @@ namespace {
 constexpr std::string_view kStates[] = {"created", "running", "exited"};
 
 std::string_view state_text(const Sandbox& sandbox) {
+  if (sandbox.restarting) {
+    return "restarting";
+  }
   return kStates[static_cast<int>(sandbox.state)];
 }
 
@@ -225,6 +228,9 @@ Json sandbox_view(const Registry& registry, const Sandbox& sandbox, const std::s
 }
 
 std::string status_text(const Sandbox& sandbox) {
+  if (sandbox.restarting) {
+    return fmt::format("Restarting ({})", sandbox.exit_code);
+  }
   switch (sandbox.state) {
   case SandboxState::running:
     return "Running";

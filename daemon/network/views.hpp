@@ -11,7 +11,7 @@ Json network_view(const Registry& registry, const Network& network);
 Json sandbox_view(const Registry& registry, const Sandbox& sandbox, const std::string& netns_file);
 Json sandbox_summary(const Registry& registry, const Sandbox& sandbox);
 
-// "Running", "Created", "Exited (N)".
+// "Running", "Created", "Exited (N)", "Restarting (N)".
 std::string status_text(const Sandbox& sandbox);
 
 // All keys must match; the values of one key are alternatives. Errors: an unknown key.

@@ -45,9 +45,12 @@ public:
                                     const api::SandboxStop& request) = 0; // {"Id", "Name"}
   virtual Result<Json> sandbox_restart(const std::string& ref, const api::SandboxStop& request) = 0;
   virtual Result<Json> sandbox_kill(const std::string& ref, const api::SandboxKill& request) = 0;
-  // Returns when the process has ended, {"StatusCode"}; `alive` is asked about once a second
-  // whether the client is still there, and the wait ends with an error when it is not.
-  virtual Result<Json> sandbox_wait(const std::string& ref, const std::function<bool()>& alive) = 0;
+  // Returns when the process has ended (`until_removed`: and the sandbox is gone,
+  // if it goes by itself),
+  // {"StatusCode"}; `alive` is asked about once a second whether the client is still there, and the
+  // wait ends with an error when it is not.
+  virtual Result<Json> sandbox_wait(const std::string& ref, bool until_removed,
+                                    const std::function<bool()>& alive) = 0;
   virtual Result<Json> sandbox_remove(const std::string& ref, bool force) = 0; // {"Id", "Name"}
   virtual Result<Json> sandbox_exec(const std::string& ref,
                                     const api::SandboxExec& request) = 0; // {"Id", "AttachSocket"}

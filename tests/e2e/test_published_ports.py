@@ -2,6 +2,7 @@
 
 import pytest
 from lab import wait_until
+from lab.namespace import PYTHON, Namespace
 
 TCP_AND_UDP = ("tcp", "udp")
 
@@ -154,3 +155,22 @@ def test_an_established_connection_survives_while_another_port_comes_and_goes(ne
         net.cli("publish", "other", "8001:80")
         assert lab.client.ask("tcp", net.address, 8000)["name"] == "web"
         net.cli("unpublish", "other", "8001:80")
+
+
+def test_a_host_process_cannot_bind_a_published_port(host):
+    """Processes below --cgroup-root are held off; a lab's own ones are outside of it."""
+    host.run_whoami("web", flags=["-p", "8000:80", "-p", "192.0.2.1:8001:80/udp"])
+    cgroup = host.cgroup_root / "host-process"
+    cgroup.mkdir()
+
+    def bind(kind, address, port):
+        script = f"import socket; socket.socket(socket.AF_INET, socket.SOCK_{kind}).bind(({address!r}, {port}))"
+        return Namespace(host.ns.path, cgroup).run(PYTHON, "-c", script, check=False).stderr
+
+    assert "Address already in use" in bind("STREAM", "0.0.0.0", 8000)
+    assert "Address already in use" in bind("STREAM", "127.0.0.1", 8000)
+    assert "Address already in use" in bind("DGRAM", "0.0.0.0", 8001)
+    assert bind("DGRAM", "127.0.0.1", 8001) == "" and bind("DGRAM", "0.0.0.0", 8000) == ""
+    host.cli("rm", "-f", "web")
+    assert bind("STREAM", "0.0.0.0", 8000) == ""
+    cgroup.rmdir()

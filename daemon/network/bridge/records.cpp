@@ -23,6 +23,11 @@ ebn_dest_key dest_key(const Network& network, const IpAddress& address) {
   return {network.index.value, view::to_abi(address)};
 }
 
+// What leaves through the host's stack is known by the address that the host sees, in no network.
+ebn_dest_key host_key(const IpAddress& seen_by_host) {
+  return {0, view::to_abi(seen_by_host)};
+}
+
 std::uint32_t flags_of(const Network& network, const BridgeOptions& options) {
   std::uint32_t flags = EBN_NET_IN_USE;
   flags |= network.internal ? EBN_NET_INTERNAL : 0U;
@@ -123,6 +128,7 @@ Result<void> put_endpoint(Context& context, const Network& network, const Sandbo
   view::copy_mac(endpoint.mac, dest.mac);
   if (network.overlapping) {
     TRY_VOID(maps.destinations.put(dest_key(network, seen_by_host), dest));
+    TRY_VOID(maps.destinations.put(host_key(seen_by_host), dest));
   }
   return maps.destinations.put(dest_key(network, endpoint.ipv4), dest);
 }
@@ -132,6 +138,7 @@ Result<void> remove_destinations(Context& context, const Network& network,
   auto& destinations = context.plane.maps().destinations;
   if (network.overlapping) {
     TRY_VOID(destinations.remove(dest_key(network, host_address(endpoint.slot))));
+    TRY_VOID(destinations.remove(host_key(host_address(endpoint.slot))));
   }
   return destinations.remove(dest_key(network, endpoint.ipv4));
 }

@@ -90,7 +90,9 @@ Result<Json> remove_sandbox(Backend& backend, const Request& request) {
 }
 
 Result<Json> wait_sandbox(Backend& backend, const Request& request) {
-  return backend.sandbox_wait(ref_of(request), request.alive);
+  const auto condition = request.query.find("condition");
+  const bool until_removed = condition != request.query.end() && condition->second == "removed";
+  return backend.sandbox_wait(ref_of(request), until_removed, request.alive);
 }
 
 Result<Json> status(Backend& backend, const Request& request) {

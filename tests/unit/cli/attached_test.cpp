@@ -113,6 +113,7 @@ TEST_F(Program, ACommandThatCannotStartHasItsCodeAlsoWhenAttached) {
       EXPECT_TRUE(shim::send_message(socket, shim::failed_message({code, 0, "no luck", "try"})));
     });
     EXPECT_CALL(backend_, sandbox_create(_)).WillOnce(Return(reply_with(supervisor)));
+    EXPECT_CALL(backend_, sandbox_wait(_, true, _)).WillOnce(Return(Json{{"StatusCode", 0}}));
     Outcome done = run({"run", "nope"});
     EXPECT_EQ(done.code, exit_code);
     EXPECT_EQ(done.err, "Error: no luck (hint: try)\n");
@@ -124,6 +125,7 @@ TEST_F(Program, ASupervisorThatVanishesIsAFailureOfOurs) {
     say(socket, shim::MessageType::started, 42);
   });
   EXPECT_CALL(backend_, sandbox_create(_)).WillOnce(Return(reply_with(supervisor)));
+  EXPECT_CALL(backend_, sandbox_wait(_, true, _)).WillOnce(Return(Json{{"StatusCode", 0}}));
   Outcome done = run({"run", "true"});
   EXPECT_EQ(done.code, 125);
   EXPECT_THAT(done.err, HasSubstr("went away"));
@@ -133,6 +135,7 @@ TEST_F(Program, AMissingAttachSocketIsAFailureOfOurs) {
   EXPECT_CALL(backend_, sandbox_create(_))
       .WillOnce(Return(Json{{"Id", "a"}, {"AttachSocket", (files_ / "nobody").native()}}))
       .WillOnce(Return(Json{{"Id", "a"}}));
+  EXPECT_CALL(backend_, sandbox_wait("a", true, _)).WillRepeatedly(Return(Json{{"StatusCode", 0}}));
   EXPECT_EQ(run({"run", "true"}).code, 125);
   EXPECT_EQ(run({"run", "true"}).code, 125);
 }

@@ -144,7 +144,7 @@ TEST_F(Program, LifeOfSandboxes) {
   EXPECT_CALL(backend_, sandbox_kill("b", Field(&api::SandboxKill::signal, "HUP")))
       .WillOnce(Return(Json::object()));
   EXPECT_CALL(backend_, sandbox_remove("a", true)).WillOnce(Return(Json::object()));
-  EXPECT_CALL(backend_, sandbox_wait("a", _)).WillOnce(Return(Json{{"StatusCode", 137}}));
+  EXPECT_CALL(backend_, sandbox_wait("a", false, _)).WillOnce(Return(Json{{"StatusCode", 137}}));
   EXPECT_EQ(run({"stop", "-t", "2", "a"}).out, "a\n");
   EXPECT_EQ(run({"start", "a"}).out, "a\n");
   EXPECT_EQ(run({"restart", "a"}).out, "a\n");
@@ -199,8 +199,8 @@ TEST_F(Program, LogsAreCopiedAndAnErrorAfterThemIsSeen) {
 TEST_F(Program, AnInterruptedWaitEndsInTheDaemonToo) {
   std::latch waiting(1);
   std::latch ended(1);
-  EXPECT_CALL(backend_, sandbox_wait("web", _))
-      .WillOnce([&](auto&, const std::function<bool()>& alive) -> Result<Json> {
+  EXPECT_CALL(backend_, sandbox_wait("web", false, _))
+      .WillOnce([&](auto&, bool, const std::function<bool()>& alive) -> Result<Json> {
         waiting.count_down();
         while (alive()) {
           std::this_thread::sleep_for(std::chrono::milliseconds(1));

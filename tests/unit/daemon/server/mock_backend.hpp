@@ -25,7 +25,7 @@ public:
   MOCK_METHOD(Result<Json>, sandbox_stop, (Ref, const api::SandboxStop&), (override));
   MOCK_METHOD(Result<Json>, sandbox_restart, (Ref, const api::SandboxStop&), (override));
   MOCK_METHOD(Result<Json>, sandbox_kill, (Ref, const api::SandboxKill&), (override));
-  MOCK_METHOD(Result<Json>, sandbox_wait, (Ref, const std::function<bool()>&), (override));
+  MOCK_METHOD(Result<Json>, sandbox_wait, (Ref, bool, const std::function<bool()>&), (override));
   MOCK_METHOD(Result<Json>, sandbox_remove, (Ref, bool), (override));
   MOCK_METHOD(Result<Json>, sandbox_exec, (Ref, const api::SandboxExec&), (override));
   MOCK_METHOD(Result<void>, sandbox_logs, (Ref, bool, const Sink&), (override));

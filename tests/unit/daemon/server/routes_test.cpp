@@ -119,7 +119,7 @@ TEST_F(Routes, LifeOfASandboxWithAndWithoutABody) {
   EXPECT_CALL(backend_, sandbox_kill("web", Field(&api::SandboxKill::signal, "HUP")))
       .WillOnce(Return(done()));
   EXPECT_CALL(backend_, sandbox_exec("web", _)).WillOnce(Return(done()));
-  EXPECT_CALL(backend_, sandbox_wait("web", _)).WillOnce(Return(Json{{"StatusCode", 3}}));
+  EXPECT_CALL(backend_, sandbox_wait("web", false, _)).WillOnce(Return(Json{{"StatusCode", 3}}));
   EXPECT_EQ(ask("POST", "/v1/sandboxes/web/start").status, 200);
   EXPECT_EQ(ask("POST", "/v1/sandboxes/web/stop").status, 200);
   EXPECT_EQ(ask("POST", "/v1/sandboxes/web/stop", R"({"TimeoutSeconds":2})").status, 200);
@@ -191,8 +191,8 @@ TEST_F(Routes, NamesThatAreNoUtf8DoNotBreakTheReply) {
 TEST_F(Routes, AWaitEndsWhenItsClientGoes) {
   std::latch waiting(1);
   std::latch ended(1);
-  EXPECT_CALL(backend_, sandbox_wait("web", _))
-      .WillOnce([&](auto&, const std::function<bool()>& alive) -> Result<Json> {
+  EXPECT_CALL(backend_, sandbox_wait("web", false, _))
+      .WillOnce([&](auto&, bool, const std::function<bool()>& alive) -> Result<Json> {
         waiting.count_down();
         while (alive()) {
           std::this_thread::sleep_for(std::chrono::milliseconds(1));
