@@ -231,7 +231,7 @@ Result<Json> Service::sandbox_stop(const std::string& ref, const api::SandboxSto
   held->stopped_by_user = true;
   set_restarting(*held, false);
   TRY_VOID(stop_process(*held, request.timeout_seconds));
-  const Json reply{{"Id", held->id}, {"Name", held->name}};
+  Json reply{{"Id", held->id}, {"Name", held->name}};
   if (held->config.auto_remove) {
     TRY_VOID(remove_sandbox(held, true));
   } else {

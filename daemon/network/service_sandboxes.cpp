@@ -245,8 +245,7 @@ Result<Json> Service::sandbox_unpublish(const std::string& ref, const api::PortS
     return fail(ErrorCode::not_found, "sandbox {} does not publish {}", held->name,
                 spec.to_string());
   }
-  const api::PortSpec removed = *found;
-  TRY_VOID(publisher_.release_one(held->id, removed));
+  TRY_VOID(publisher_.release_one(held->id, *found));
   {
     const auto lock = context_.registry.lock();
     held->ports.erase(found);
