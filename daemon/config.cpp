@@ -178,7 +178,11 @@ Result<Config> load_config(int argc, char** argv, int& exit_code) {
       app.parse(argc, argv);
       return true;
     } catch (const CLI::ParseError& error) {
-      exit_code = app.exit(error) == 0 ? 0 : 2;
+      const bool help = error.get_exit_code() == 0;
+      exit_code = help ? app.exit(error) : 2;
+      if (!help) {
+        fmt::print(stderr, "Error: {} (hint: see ebpfnetd --help)\n", error.what());
+      }
       return false;
     }
   };

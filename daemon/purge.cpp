@@ -100,9 +100,9 @@ Result<void> purge(const network::Options& options) {
   Result<void> first;
   const std::string instance = restore_host(options, first);
   keep_first(first, end_processes(options, instance));
+  keep_first(first, loader::DataPlane::purge(options.bpffs));
   keep_first(first, remove_devices(instance));
   keep_first(first, remove_namespaces(options.run_dir / "netns"));
-  keep_first(first, loader::DataPlane::purge(options.bpffs));
   ::rmdir(options.bpffs.c_str()); // if nobody else keeps anything there
   keep_first(first, remove_files(options.run_dir));
   keep_first(first, remove_files(options.state_dir));

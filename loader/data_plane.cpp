@@ -254,6 +254,7 @@ Result<std::vector<std::string>> DataPlane::pinned(std::string_view program) con
 }
 
 Result<void> DataPlane::purge(const fs::path& bpffs) {
+  ::libbpf_set_print(log_libbpf);
   std::error_code error;
   std::vector<fs::path> versions;
   for (const auto& entry : fs::directory_iterator(bpffs, error)) {

@@ -25,7 +25,8 @@ Action status(CLI::App& app) {
     } else {
       fmt::print("{}", status_report(reply));
     }
-    return 0;
+    // With --verify the exit code tells whether all is well.
+    return reply.value("Problems", nlohmann::json::array()).empty() ? 0 : 1;
   };
 }
 

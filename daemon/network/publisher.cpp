@@ -1,6 +1,7 @@
 #include "daemon/network/publisher.hpp"
 
 #include <netinet/in.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <random>
@@ -23,6 +24,28 @@ std::string range_text(const api::PortSpec& spec) {
 
 std::string host_text(const api::PortSpec& spec) {
   return spec.host_ip.empty() ? "0.0.0.0" : spec.host_ip;
+}
+
+// As a server of the host would be refused: by binding there, to no port in particular.
+Result<void> check_local(const IpAddress& address, std::string_view what) {
+  const int domain = address.is_v4() ? AF_INET : AF_INET6;
+  const UniqueFd fd(::socket(domain, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_in in{};
+  in.sin_family = AF_INET;
+  sockaddr_in6 in6{};
+  in6.sin6_family = AF_INET6;
+  std::memcpy(&in.sin_addr, address.bytes().data() + 12, sizeof in.sin_addr);
+  std::memcpy(&in6.sin6_addr, address.bytes().data(), sizeof in6.sin6_addr);
+  const auto* name = address.is_v4() ? reinterpret_cast<const sockaddr*>(&in)
+                                     : reinterpret_cast<const sockaddr*>(&in6);
+  const socklen_t length = address.is_v4() ? sizeof in : sizeof in6;
+  if (::bind(fd.get(), name, length) != 0 && errno == EADDRNOTAVAIL) {
+    return Failure(
+        Error{ErrorCode::invalid, EADDRNOTAVAIL,
+              fmt::format("{}: this host does not have the address {}", what, address.to_string()),
+              "publish on an address of the host, or on all by leaving it out"});
+  }
+  return {};
 }
 
 } // namespace
@@ -146,6 +169,9 @@ Result<void> Publisher::check_free(const Entry& wanted, bool check_host) const {
   }
   if (!check_host) {
     return {};
+  }
+  if (!wanted.host.is_unspecified()) {
+    TRY_VOID(check_local(wanted.host, what));
   }
   const IpAddress any4 = IpAddress::from_v4(0);
   const IpAddress address = wanted.any4 && !wanted.any6 ? any4 : wanted.host;

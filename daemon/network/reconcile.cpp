@@ -191,17 +191,13 @@ void Service::adopt_process(const SandboxPtr& sandbox) {
     spdlog::info("event=process_adopted sandbox={:?} pid={}", sandbox->name, state->pid);
     return;
   }
-  if (sandbox->state != SandboxState::running) {
+  if (sandbox->state == SandboxState::created) {
     return;
   }
-  finish(sandbox);
-  if (sandbox->removing) {
-    scheduler_.run([this, id = sandbox->id] {
-      [[maybe_unused]] const auto ignored = sandbox_remove(id, true);
-    });
-  } else if (wants_restart(*sandbox)) {
-    schedule_restart(sandbox);
+  if (sandbox->state == SandboxState::running) {
+    finish(sandbox);
   }
+  follow_end(sandbox);
 }
 
 // Removes what a daemon that died in the middle of a request left behind.

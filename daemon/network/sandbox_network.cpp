@@ -109,6 +109,39 @@ SandboxFacts SandboxNetwork::facts(const Sandbox& sandbox) const {
   return out;
 }
 
+// A namespace has one owner: neither the host, whose routes would be replaced, nor another sandbox.
+Result<void> SandboxNetwork::check_adoptable(const Sandbox& sandbox) const {
+  const auto cookie_of = [](const fs::path& file) -> Result<std::uint64_t> {
+    const UniqueFd netns = TRY(netlink::open_netns(file));
+    return netlink::netns_cookie(netns.get());
+  };
+  const std::string& path = sandbox.config.netns_path;
+  const std::uint64_t wanted = TRY(cookie_of(path));
+  if (wanted == TRY(cookie_of("/proc/self/ns/net"))) {
+    return Failure(Error{ErrorCode::invalid, 0,
+                         fmt::format("'{}' is the host's own network namespace", path),
+                         "a sandbox in it is made with --network host; links below /proc/self "
+                         "are the daemon's"});
+  }
+  std::map<std::string, std::string> others; // by id
+  {
+    const auto lock = context_.registry.lock();
+    for (const auto& [id, other] : context_.registry.sandboxes) {
+      if (id != sandbox.id && owns_namespace(*other)) {
+        others[id] = other->name;
+      }
+    }
+  }
+  for (const auto& [id, name] : others) {
+    const auto theirs = cookie_of(context_.netns_path(id));
+    if (theirs && *theirs == wanted) {
+      return fail(ErrorCode::conflict, "the network namespace '{}' belongs to sandbox '{}'", path,
+                  name);
+    }
+  }
+  return {};
+}
+
 Result<void> SandboxNetwork::open_namespace(const Sandbox& sandbox) {
   const fs::path file = context_.netns_path(sandbox.id);
   if (netlink::open_netns(file)) {
@@ -116,6 +149,7 @@ Result<void> SandboxNetwork::open_namespace(const Sandbox& sandbox) {
   }
   TRY_VOID(netlink::remove_netns(file));
   if (!sandbox.config.netns_path.empty()) {
+    TRY_VOID(check_adoptable(sandbox));
     return netlink::adopt_netns(sandbox.config.netns_path, file);
   }
   TRY_VOID(netlink::create_netns(file));

@@ -38,6 +38,7 @@ public:
 private:
   std::vector<Attachment> attachments(const Sandbox& sandbox, bool connected_only) const;
   SandboxFacts facts(const Sandbox& sandbox) const;
+  Result<void> check_adoptable(const Sandbox& sandbox) const;
   Result<void> open_namespace(const Sandbox& sandbox);
   Result<void> set_default_route(const Sandbox& sandbox, const Attachment& gateway);
   Result<void> serve_dns(const Sandbox& sandbox, dns::SandboxView view);

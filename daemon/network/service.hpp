@@ -98,6 +98,7 @@ private:
   void watch(const Sandbox& sandbox);
   void process_ended(const std::string& sandbox_id, int shim_pid);
   void finish(const SandboxPtr& sandbox);
+  void follow_end(const SandboxPtr& sandbox);
   void schedule_restart(const SandboxPtr& sandbox);
   void set_restarting(Sandbox& sandbox, bool restarting);
   bool wants_restart(const Sandbox& sandbox) const;

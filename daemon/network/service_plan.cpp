@@ -56,6 +56,9 @@ Result<void> check_request(const api::SandboxCreate& request) {
                          "-P needs exposed ports, and a sandbox has no image that names any",
                          "publish the ports that you need with -p"});
   }
+  if (request.auto_remove && request.restart.name != "no") {
+    return fail(ErrorCode::invalid, "conflicting options: cannot specify both --restart and --rm");
+  }
   if (!request.name.empty()) {
     TRY_VOID(check_name("sandbox", request.name));
   }

@@ -100,19 +100,35 @@ void Service::process_ended(const std::string& sandbox_id, int shim_pid) {
   if (!sandbox) {
     return;
   }
-  Held held{sandbox, std::unique_lock(sandbox->operation)};
+  const std::unique_lock operation(sandbox->operation);
   if (sandbox->gone || sandbox->shim_pid != shim_pid || sandbox->state != SandboxState::running) {
     return; // a stop or restart has dealt with it
   }
   finish(sandbox);
-  if (sandbox->removing) {
+  follow_end(sandbox);
+}
+
+// What comes after the end of a process: the sandbox goes, or starts again. Both wait for whoever
+// holds it now.
+void Service::follow_end(const SandboxPtr& sandbox) {
+  const bool goes = sandbox->removing || sandbox->config.auto_remove;
+  if (!goes && wants_restart(*sandbox)) {
+    set_restarting(*sandbox, true);
+    schedule_restart(sandbox);
+  }
+  if (!goes) {
+    return;
+  }
+  scheduler_.run([this, sandbox] {
+    Held held{sandbox, std::unique_lock(sandbox->operation)};
+    if (sandbox->gone || sandbox->state == SandboxState::running) {
+      return;
+    }
     if (auto removed = remove_sandbox(held, true); !removed) {
       spdlog::error("event=auto_remove_failed sandbox={:?} error={:?}", sandbox->name,
                     removed.error().story());
     }
-  } else if (wants_restart(*sandbox)) {
-    schedule_restart(sandbox);
-  }
+  });
 }
 
 // Takes note that the process has ended; with the sandbox held.
@@ -133,8 +149,8 @@ void Service::finish(const SandboxPtr& sandbox) {
     sandbox->exit_code = state && state->exit_code ? *state->exit_code : 137;
     sandbox->finished_at =
         state && !state->finished_at.empty() ? state->finished_at : now_rfc3339();
-    sandbox->removing =
-        sandbox->config.auto_remove || (!started && sandbox->discard_unless_started);
+    // An attached `run` whose command could not start leaves no sandbox.
+    sandbox->removing = sandbox->config.auto_remove || (!started && sandbox->config.attach);
     sandbox->restarting = !sandbox->removing && wants_restart(*sandbox);
   }
   sandbox_network_.withdraw(*sandbox);

@@ -88,7 +88,6 @@ Result<Json> Service::sandbox_create(const api::SandboxCreate& request) {
   }
   undo.keep();
   const auto lock = context_.registry.lock();
-  sandbox->discard_unless_started = request.attach;
   sandbox->ready = true;
   spdlog::info("event=sandbox_created sandbox={:?} id={}", sandbox->name, sandbox->id);
   Json reply{{"Id", sandbox->id}, {"Name", sandbox->name}};
@@ -147,6 +146,7 @@ Result<Json> Service::sandbox_remove(const std::string& ref, bool force) {
 
 Result<Json> Service::sandbox_list(bool all, const server::Filters& filters) {
   const auto lock = context_.registry.lock();
+  TRY_VOID(matches(context_.registry, Sandbox(), filters)); // a wrong key, also without sandboxes
   Json out = Json::array();
   for (const auto& [id, sandbox] : context_.registry.sandboxes) {
     const bool shown = all || sandbox->state == SandboxState::running || filters.contains("status");

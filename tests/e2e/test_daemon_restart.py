@@ -204,3 +204,13 @@ def test_ready_is_told_to_the_service_manager(idle_lab):
         while b"STOPPING=1" not in told:
             told = manager.recv(4096)
         assert host.daemon.wait(20) == 0
+
+
+def test_a_sandbox_that_waits_for_its_restart_starts_after_the_daemon_does(busy):
+    busy.run("always", "sh", "-c", "echo life; exit 1", network="net", flags=["--restart", "always"])
+    wait_until(lambda: busy.inspect("always")["State"]["Status"] == "restarting", "it waits for its restart")
+    busy.kill_daemon()
+    busy.start_daemon()
+    before = busy.cli("logs", "always").stdout.count("life")
+    wait_until(lambda: busy.cli("logs", "always").stdout.count("life") > before, "it lives again", timeout=70)
+    busy.cli("rm", "-f", "always")
