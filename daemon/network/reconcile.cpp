@@ -39,13 +39,16 @@ std::uint32_t number_of(const std::string& text) {
   return out;
 }
 
-// Devices with our instance's alias whose object is not known any more.
+// Devices with our instance's alias whose object is not known any more, and those that an end in
+// the middle left without an alias.
 Result<void> sweep_devices(Context& context, const std::set<std::string>& known) {
   auto socket = TRY(netlink::Socket::open());
   const std::string prefix = fmt::format("ebpfnet:{}:", context.instance);
   for (const auto& link : TRY(netlink::list_links(socket))) {
-    if (link.alias.starts_with(prefix) &&
-        !known.contains(link.alias.substr(link.alias.rfind(':') + 1))) {
+    const bool half_made = link.alias.empty() && bridge::is_own_ifindex(link.index);
+    const bool forgotten = link.alias.starts_with(prefix) &&
+                           !known.contains(link.alias.substr(link.alias.rfind(':') + 1));
+    if (half_made || forgotten) {
       spdlog::info("event=orphan_removed kind=device name={:?}", link.name);
       TRY_VOID(netlink::delete_link(socket, link.index));
     }

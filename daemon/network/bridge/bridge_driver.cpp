@@ -61,7 +61,9 @@ Result<void> ensure_bridge(Context& context, Socket& socket, const Network& netw
   if (existing && existing->alias == alias && existing->index == bridge_ifindex(network.index)) {
     return configure_bridge(socket, network, existing->index);
   }
-  if (existing) {
+  if (existing && existing->alias.empty() && is_own_ifindex(existing->index)) {
+    TRY_VOID(netlink::delete_link(socket, existing->index)); // left half made
+  } else if (existing) {
     return Failure(Error{ErrorCode::conflict, 0,
                          fmt::format("a device named '{}' exists already", network.bridge),
                          "choose another name with -o com.docker.network.bridge.name=NAME"});

@@ -75,6 +75,14 @@ IfIndex veth_ifindex(Slot slot) {
   return IfIndex(EBN_VETH_IFINDEX_BASE + slot.value);
 }
 
+bool is_own_ifindex(IfIndex index) {
+  const auto within = [&](std::uint32_t base, std::uint32_t size) {
+    return index.value >= base && index.value - base < size;
+  };
+  return within(EBN_BRIDGE_IFINDEX_BASE, EBN_MAX_NETWORKS) ||
+         within(EBN_VETH_IFINDEX_BASE, EBN_MAX_ENDPOINTS);
+}
+
 Result<void> put_network(Context& context, const Network& network) {
   auto& maps = context.plane.maps();
   const BridgeOptions options = TRY(parse_options(network.options));

@@ -13,6 +13,9 @@ IpAddress host_address(Slot slot);
 
 IfIndex bridge_ifindex(NetworkIndex index);
 IfIndex veth_ifindex(Slot slot);
+// Whether a number is of the ranges from which devices of networks and endpoints get theirs. The
+// alias comes after the device: one of these without an alias was left half made.
+bool is_own_ifindex(IfIndex index);
 
 Result<void> put_network(Context& context, const Network& network);
 Result<void> remove_network(Context& context, const Network& network);
