@@ -47,6 +47,12 @@ def test_more_ports_than_can_be_chosen_are_refused_at_once(host):
     assert len(host.inspect("web")["NetworkSettings"]["Ports"]) == 10
 
 
+def test_a_network_cannot_have_the_addresses_by_which_the_host_tells_equal_subnets_apart(host):
+    for subnet in ("198.18.0.0/24", "198.18.0.0/15", "198.18.63.0/24"):
+        assert "198.18.0.0/18" in host.refused("network", "create", "--subnet", subnet, "net")
+    host.create_network("net", "--subnet", "198.19.0.0/24")
+
+
 @pytest.mark.parametrize("flags", [["-a"], []])
 def test_an_unknown_filter_is_refused_also_without_sandboxes(host, flags):
     assert "invalid filter 'colour'" in host.refused("ps", *flags, "-f", "colour=red")

@@ -144,6 +144,15 @@ Result<void> BridgeDriver::validate(const Context& context, Network& network) co
   network.bridge = options.bridge_name.empty() ? fallback : options.bridge_name;
   network.mtu = options.mtu;
   TRY_VOID(netlink::check_link_name(network.bridge));
+  for (const auto& plan : network.plan.subnets) {
+    if (plan.subnet.overlaps(host_address_block())) {
+      return Failure(Error{ErrorCode::conflict, 0,
+                           fmt::format("subnet {} overlaps with {}, by which the host knows the "
+                                       "sandboxes of networks that share a subnet",
+                                       plan.subnet.to_string(), host_address_block().to_string()),
+                           "choose another --subnet"});
+    }
+  }
   for (const auto& [id, other] : context.registry.networks) {
     if (other->bridge == network.bridge) {
       return fail(ErrorCode::conflict, "bridge '{}' belongs to network '{}'", network.bridge,

@@ -67,6 +67,11 @@ IpAddress host_address(Slot slot) {
   return IpAddress::from_v4((198U << 24) | (18U << 16)).plus(slot.value);
 }
 
+IpPrefix host_address_block() {
+  static_assert(EBN_MAX_ENDPOINTS == 1 << 14);
+  return IpPrefix::of(host_address(Slot(0)), 32 - 14);
+}
+
 IfIndex bridge_ifindex(NetworkIndex index) {
   return IfIndex(EBN_BRIDGE_IFINDEX_BASE + index.value);
 }

@@ -10,6 +10,8 @@ namespace ebpfnet::network::bridge {
 // host, from a reserved block, 198.18.0.0 + slot (RFC 2544 keeps 198.18.0.0/15 out of the
 // Internet).
 IpAddress host_address(Slot slot);
+// All such addresses: no network can have them as its own.
+IpPrefix host_address_block();
 
 IfIndex bridge_ifindex(NetworkIndex index);
 IfIndex veth_ifindex(Slot slot);
