@@ -201,7 +201,9 @@ Result<void> Publisher::serve(const std::string& sandbox_id, Slot slot) {
     if (entry->record == 0) {
       entry->record = TRY(records_.take());
     }
-    TRY_VOID(relink(entry->protocol, entry->spec.host_first, entry->spec.host_last));
+    if (!adopting_) {
+      TRY_VOID(relink(entry->protocol, entry->spec.host_first, entry->spec.host_last));
+    }
   }
   return {};
 }
@@ -351,6 +353,7 @@ Result<void> Publisher::reserve_from_kernel() {
 
 Result<void> Publisher::adopt_records() {
   const std::scoped_lock lock(mutex_);
+  adopting_ = true;
   auto& maps = context_.plane.maps();
   for (const std::uint8_t protocol : {IPPROTO_TCP, IPPROTO_UDP}) {
     std::uint32_t previous = 0;
@@ -385,6 +388,12 @@ std::uint32_t Publisher::adopted_record(const Entry& entry) {
 
 Result<void> Publisher::sweep() {
   const std::scoped_lock lock(mutex_);
+  adopting_ = false;
+  for (const auto& entry : entries_) {
+    if (entry->record != 0) {
+      TRY_VOID(relink(entry->protocol, entry->spec.host_first, entry->spec.host_last));
+    }
+  }
   auto& maps = context_.plane.maps();
   for (const auto& [id, record] : adoptable_) {
     if (record.first <= record.last && record.first != 0) {

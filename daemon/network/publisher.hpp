@@ -31,7 +31,9 @@ public:
 
   // Once at start, around the calls that reserve and serve what is on record: first the records
   // that the data plane has are taken note of, so that what is served again keeps its record and no
-  // packet finds its port closed; then those that nobody claimed are removed.
+  // packet finds its port closed; then all chains are written and records that nobody claimed are
+  // removed. In between the chains of the earlier life serve on: one that is half known must not
+  // replace them.
   Result<void> adopt_records();
   Result<void> sweep();
   std::size_t count() const;
@@ -65,6 +67,7 @@ private:
   Context& context_;
   mutable std::mutex mutex_;
   std::map<std::uint32_t, ebn_publish> adoptable_; // records of an earlier life
+  bool adopting_ = false;
   std::vector<std::unique_ptr<Entry>> entries_;
   IndexPool records_{"published ranges", EBN_MAX_PUBLISHES};
 };

@@ -7,6 +7,7 @@
 #include "daemon/netlink/link.hpp"
 #include "daemon/netlink/netns.hpp"
 #include "daemon/netlink/route.hpp"
+#include "daemon/shim/state.hpp"
 
 namespace ebpfnet::network {
 namespace {
@@ -148,6 +149,12 @@ Result<void> SandboxNetwork::open_namespace(const Sandbox& sandbox) {
     return {};
   }
   TRY_VOID(netlink::remove_netns(file));
+  // Somebody took the file away, and the sandbox's process still holds the namespace.
+  const auto state =
+      shim::read_state(context_.run_path(sandbox.id), context_.state_path(sandbox.id));
+  if (state && state->pid != 0) {
+    return netlink::adopt_netns(fmt::format("/proc/{}/ns/net", state->pid), file);
+  }
   if (!sandbox.config.netns_path.empty()) {
     TRY_VOID(check_adoptable(sandbox));
     return netlink::adopt_netns(sandbox.config.netns_path, file);

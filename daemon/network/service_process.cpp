@@ -57,6 +57,10 @@ Result<std::string> Service::start_process(Sandbox& sandbox, bool attach) {
   if (!sandbox.config.process) {
     return fail(ErrorCode::conflict, "sandbox {} has no command to start", sandbox.name);
   }
+  if (owns_namespace(sandbox) &&
+      !std::filesystem::exists(files_of(context_, sandbox.id).resolv_conf)) {
+    TRY_VOID(sandbox_network_.build(sandbox)); // its files were taken away
+  }
   sandbox_network_.announce(sandbox);
   auto launched = shim::launch(launch_spec(sandbox, *sandbox.config.process, attach));
   if (!launched) {

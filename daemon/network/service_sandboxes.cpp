@@ -101,7 +101,7 @@ Result<void> Service::remove_sandbox(Held& held, bool force) {
   Sandbox& sandbox = *held;
   {
     const auto lock = context_.registry.lock();
-    if (sandbox.state == SandboxState::running && !force) {
+    if ((sandbox.state == SandboxState::running || sandbox.restarting) && !force) {
       return Failure(Error{ErrorCode::conflict, 0,
                            fmt::format("sandbox {} is running", sandbox.name),
                            "stop it first, or remove it with -f"});

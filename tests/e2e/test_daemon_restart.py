@@ -1,9 +1,11 @@
 """The daemon dies and comes back: traffic goes on, everything is managed again, the damage is repaired, orphans are swept."""
 
 import os
+import shutil
 import signal
 import socket
 import sqlite3
+import subprocess
 import threading
 import time
 
@@ -214,3 +216,21 @@ def test_a_sandbox_that_waits_for_its_restart_starts_after_the_daemon_does(busy)
     before = busy.cli("logs", "always").stdout.count("life")
     wait_until(lambda: busy.cli("logs", "always").stdout.count("life") > before, "it lives again", timeout=70)
     busy.cli("rm", "-f", "always")
+
+
+def test_a_namespace_file_that_somebody_unmounted_is_made_anew_from_the_process(busy):
+    key = busy.inspect("web")["NetworkSettings"]["SandboxKey"]
+    busy.kill_daemon()
+    subprocess.run(["umount", "-l", key], check=True)
+    busy.start_daemon()
+    assert busy.ask("idle", "tcp", busy.ip_of("web", "net"))["name"] == "web"
+    assert busy.exec("web", "ip", "-o", "link", "show", "eth0").stdout
+    busy.cli("status", "--verify")
+
+
+def test_files_of_a_stopped_sandbox_that_somebody_removed_are_written_anew(busy):
+    busy.cli("stop", "-t", "1", "idle")
+    sandbox = busy.inspect("idle")["Id"]
+    shutil.rmtree(busy.run_dir / "sandboxes" / sandbox)
+    busy.cli("start", "idle")
+    assert "127.0.0.11" in busy.exec("idle", "cat", "/etc/resolv.conf").stdout
