@@ -61,6 +61,8 @@ Json to_document(const Network& network) {
   for (const auto& plan : network.plan.subnets) {
     subnets.push_back(subnet_to_json(plan));
   }
+  const IpAddress last_ipv4 =
+      network.allocator ? network.allocator->cursor(ipam::Family::v4) : IpAddress();
   return {{"name", network.name},
           {"driver", network.driver},
           {"created", network.created},
@@ -74,7 +76,8 @@ Json to_document(const Network& network) {
           {"bridge", network.bridge},
           {"bridge_mac", network.bridge_mac.to_string()},
           {"mtu", network.mtu},
-          {"overlapping", network.overlapping}};
+          {"overlapping", network.overlapping},
+          {"last_ipv4", last_ipv4.to_string()}};
 }
 
 Json to_document(const Endpoint& endpoint) {
@@ -134,6 +137,8 @@ Result<std::shared_ptr<Network>> network_from_document(const std::string& id,
     out->mtu = document.at("mtu");
     out->overlapping = document.at("overlapping");
     out->allocator = std::make_unique<ipam::Allocator>(out->plan);
+    out->allocator->restore_cursor(
+        TRY(IpAddress::from(document.at("last_ipv4").get<std::string>())));
     return out;
   });
 }

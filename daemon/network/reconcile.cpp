@@ -125,7 +125,6 @@ Result<void> Service::load_records() {
       }
       registry.slots.claim(endpoint->second->slot.value);
       TRY_VOID(network->allocator->request_exact(endpoint->second->ipv4));
-      network->allocator->restore_cursor(endpoint->second->ipv4);
       sandbox->endpoints.push_back(endpoint->second);
     }
     registry.sandbox_indexes.claim(sandbox->index.value);

@@ -43,6 +43,7 @@ Result<void> Service::record(const Sandbox& sandbox) {
   return context_.store.apply({&change, 1});
 }
 
+// The networks too: they remember which address was given last.
 Result<void> Service::record_with_endpoints(const Sandbox& sandbox) {
   std::vector<state::Change> changes;
   {
@@ -50,6 +51,10 @@ Result<void> Service::record_with_endpoints(const Sandbox& sandbox) {
     for (const auto& endpoint : sandbox.endpoints) {
       changes.push_back(
           {state::Change::Op::put, "endpoint", endpoint->id, "", to_document(*endpoint)});
+      if (const auto network = context_.registry.network(endpoint->network_id)) {
+        changes.push_back(
+            {state::Change::Op::put, "network", network->id, network->name, to_document(*network)});
+      }
     }
     changes.push_back(
         {state::Change::Op::put, "sandbox", sandbox.id, sandbox.name, to_document(sandbox)});

@@ -186,3 +186,14 @@ def test_impossible_addresses_are_refused(refusing, network, address, words):
     done = refusing.cli("run", "-d", "--name", "bad", "--network", network, "--ip", address, "--", "sleep", "9", check=False)
     assert done.returncode in (2, 125) and words in done.stderr, done.stderr
     assert "bad" not in refusing.sandbox_names()
+
+
+def test_the_next_address_follows_the_last_one_also_after_a_restart(host):
+    host.create_network("net", "--subnet", "10.9.0.0/24")
+    for name in ("one", "two", "three"):
+        host.run_idle(name, network="net")
+    assert host.ip_of("three", "net") == "10.9.0.4"
+    host.cli("rm", "-f", "two", "three")
+    host.restart_daemon()
+    host.run_idle("four", network="net")
+    assert host.ip_of("four", "net") == "10.9.0.5"
