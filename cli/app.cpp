@@ -74,11 +74,23 @@ int perform(const Command& command, const Action& action, Context& context) {
   return exit_code_of(error, command, context);
 }
 
+// An empty name would make another path of the request.
+void refuse_empty_names(CLI::App& app) {
+  for (CLI::Option* option : app.get_options()) {
+    if (option->get_positional() && option->get_required()) {
+      option->check([](const std::string& text) {
+        return text.empty() ? std::string("it must not be empty") : std::string();
+      });
+    }
+  }
+}
+
 int run_command(const Command& command, std::string host, const std::vector<std::string>& words) {
   CLI::App app;
   app.add_option("--host", host, "Socket of the daemon, also from EBPFNET_HOST")
       ->type_name("unix:///PATH");
   Action action = command.define(app);
+  refuse_empty_names(app);
   SplitWords split{words, {}};
   if (command.runs_command()) {
     split = split_command(app, words, command.words_before_command);

@@ -80,6 +80,8 @@ TEST_F(Program, WrongWordsAreUsageErrors) {
                                              {"--host", "tcp://1.2.3.4:5", "ps"},
                                              {"network", "ls", "extra"},
                                              {"exec", "web"},
+                                             {"rm", ""},
+                                             {"network", "inspect", ""},
                                              {"exec"}}) {
     Outcome done = run(words);
     EXPECT_EQ(done.code, 2) << ::testing::PrintToString(words) << done.err;
