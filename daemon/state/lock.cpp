@@ -14,7 +14,7 @@ std::string holder_of(int fd) {
   char text[16] = {};
   const auto length = ::pread(fd, text, sizeof text - 1, 0);
   std::string pid(text, length > 0 ? static_cast<std::size_t>(length) : 0);
-  pid.erase(pid.find_last_not_of("\n") + 1);
+  pid.erase(pid.find_last_not_of('\n') + 1);
   return pid.empty() ? "unknown" : pid;
 }
 
