@@ -30,9 +30,14 @@ ebn_dest_key host_key(const IpAddress& seen_by_host) {
 
 std::uint32_t flags_of(const Network& network, const BridgeOptions& options) {
   std::uint32_t flags = EBN_NET_IN_USE;
-  flags |= network.internal ? EBN_NET_INTERNAL : 0U;
-  flags |= options.masquerade && !network.internal ? EBN_NET_MASQUERADE : 0U;
-  flags |= options.icc ? 0U : EBN_NET_NO_ICC;
+  if (network.internal) {
+    flags |= EBN_NET_INTERNAL;
+  } else if (options.masquerade) {
+    flags |= EBN_NET_MASQUERADE;
+  }
+  if (!options.icc) {
+    flags |= EBN_NET_NO_ICC;
+  }
   return flags;
 }
 
