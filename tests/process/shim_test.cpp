@@ -2,6 +2,8 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 
 #include <csignal>
@@ -130,6 +132,30 @@ TEST_F(Shim, ResolvConfAppearsWhereItIsADanglingSymlinkOrAbsent) {
           << "dangling " << dangling << " method " << static_cast<int>(method);
     }
   }
+}
+
+// A socket where a name service daemon would have it; nobody listens, so nobody waits for an
+// answer.
+bool bound_at(const std::string& path) {
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path());
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  return ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+}
+
+TEST_F(Shim, DoesNotSeeTheSocketsOfNscdAndSystemdResolved) {
+  LaunchSpec s = shell("test -S /run/nscd/socket -o -S /run/systemd/resolve/io.systemd.Resolve");
+  EXPECT_EQ(with_private_etc([&] {
+              const bool ready = ::mount("tmpfs", "/run", "tmpfs", 0, "mode=0755") == 0 &&
+                                 bound_at("/run/nscd/socket") &&
+                                 bound_at("/run/systemd/resolve/io.systemd.Resolve");
+              const int seen = run(s);
+              s.hide_resolvers = true;
+              return ready && seen == 0 && run(s) == 1;
+            }),
+            0);
 }
 
 TEST_F(Shim, KeepsItsResolvConfWhenTheHostReplacesItsOwn) {
