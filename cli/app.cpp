@@ -32,18 +32,6 @@ int usage_error(const std::string& story, const std::string& hint) {
   return kUsage;
 }
 
-// What CLI11 says about the words, in our form.
-std::string story_of(const CLI::ParseError& error) {
-  std::string text = error.what();
-  constexpr std::string_view kExtras = "not expected: ";
-  if (std::size_t at = text.find(kExtras); at != std::string::npos) {
-    std::string words = text.substr(at + kExtras.size());
-    bool flag = words.find('-') == 0;
-    return fmt::format("{} '{}'", flag ? "unknown flag" : "unexpected argument", words);
-  }
-  return text;
-}
-
 int exit_code_of(const Error& error, const Command& command, const Context& context) {
   if (context.usage_error) {
     return kUsage;
@@ -74,35 +62,23 @@ int perform(const Command& command, const Action& action, Context& context) {
   return exit_code_of(error, command, context);
 }
 
-// An empty name would make another path of the request.
-void refuse_empty_names(CLI::App& app) {
-  for (CLI::Option* option : app.get_options()) {
-    if (option->get_positional() && option->get_required()) {
-      option->check([](const std::string& text) {
-        return text.empty() ? std::string("it must not be empty") : std::string();
-      });
-    }
-  }
-}
-
 int run_command(const Command& command, std::string host, const std::vector<std::string>& words) {
-  CLI::App app;
-  app.add_option("--host", host, "Socket of the daemon, also from EBPFNET_HOST")
-      ->type_name("unix:///PATH");
-  Action action = command.define(app);
-  refuse_empty_names(app);
+  Arguments arguments;
+  arguments.add_option("--host", host, "Socket of the daemon, also from EBPFNET_HOST")
+      .type_name("unix:///PATH");
+  Action action = command.define(arguments);
   SplitWords split{words, {}};
   if (command.runs_command()) {
-    split = split_command(app, words, command.words_before_command);
+    split = split_command(arguments, words, command.words_before_command);
   }
-  try {
-    std::reverse(split.own.begin(), split.own.end());
-    app.parse(std::move(split.own));
-  } catch (const CLI::CallForHelp&) {
-    fmt::print("{}", command_help(command, app));
+  const Result<bool> parsed = arguments.parse(std::move(split.own));
+  if (!parsed) {
+    return usage_error(parsed.error().message,
+                       fmt::format("see 'ebpfnet {} --help'", command.path));
+  }
+  if (!*parsed) {
+    fmt::print("{}", command_help(command, arguments));
     return 0;
-  } catch (const CLI::ParseError& error) {
-    return usage_error(story_of(error), fmt::format("see 'ebpfnet {} --help'", command.path));
   }
   Result<Client> client = Client::from(host);
   if (!client) {

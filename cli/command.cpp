@@ -8,12 +8,6 @@
 
 namespace ebpfnet::cli {
 
-CLI::Option* add_repeated(CLI::App& app, const std::string& names, std::vector<std::string>& values,
-                          const std::string& help) {
-  // Without this CLI11 would let one flag swallow all words that follow.
-  return app.add_option(names, values, help)->allow_extra_args(false);
-}
-
 Result<std::map<std::string, std::string>> parse_pairs(Context& context, std::string_view flag,
                                                        const std::vector<std::string>& texts) {
   std::map<std::string, std::string> pairs;

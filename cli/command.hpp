@@ -2,13 +2,14 @@
 // it returns.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "cli/arguments.hpp"
 #include "cli/client.hpp"
 #include "maps/types/error.hpp"
 
@@ -40,7 +41,7 @@ struct Command {
   std::string_view summary; // one line
   std::string_view details; // more lines for --help; may be empty
   std::string_view examples;
-  Action (*define)(CLI::App& app);
+  Action (*define)(Arguments& arguments);
   int words_before_command =
       -1; // -1: no foreign command; else how many names stand before it (run 0, exec 1)
 
@@ -52,9 +53,6 @@ std::span<const Command> commands();
 // First words that docs/cli.md names and that are not built yet.
 std::span<const std::string_view> planned_commands();
 
-// Flag that takes one value each time it is given, and may be given again.
-CLI::Option* add_repeated(CLI::App& app, const std::string& names, std::vector<std::string>& values,
-                          const std::string& help);
 // "K=V" pairs; a key alone has the value "". Refuses an empty key.
 Result<std::map<std::string, std::string>> parse_pairs(Context& context, std::string_view flag,
                                                        const std::vector<std::string>& texts);

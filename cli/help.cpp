@@ -33,20 +33,20 @@ std::string indent(std::string_view text) {
 }
 
 // "  -l, --label K=V       Label of the sandbox"
-std::string flag_line(const CLI::Option& option) {
+std::string flag_line(const Arguments::FlagHelp& flag) {
   std::string names;
-  for (const std::string& name : option.get_snames()) {
+  for (const std::string& name : flag.short_names) {
     names += (names.empty() ? "-" : ", -") + name;
   }
-  for (const std::string& name : option.get_lnames()) {
+  for (const std::string& name : flag.long_names) {
     names += (names.empty() ? "    --" : ", --") + name;
   }
-  if (option.get_items_expected_max() > 0) {
-    names += " " + option.get_type_name();
+  if (!flag.value.empty()) {
+    names += " " + flag.value;
   }
   std::string pad = names.size() < kFlagColumn ? std::string(kFlagColumn - names.size(), ' ')
                                                : "\n" + std::string(kFlagColumn + 2, ' ');
-  return fmt::format("  {}{}{}\n", names, pad, option.get_description());
+  return fmt::format("  {}{}{}\n", names, pad, flag.help);
 }
 
 } // namespace
@@ -82,19 +82,15 @@ std::string noun_help(std::string_view noun) {
              : fmt::format("Usage: ebpfnet {} VERB [FLAGS] [ARGS]\n\nCommands:\n{}", noun, lines);
 }
 
-std::string command_help(const Command& command, const CLI::App& app) {
+std::string command_help(const Command& command, const Arguments& arguments) {
   std::string out =
       fmt::format("Usage: ebpfnet {} {}\n\n{}\n", command.path, command.usage, command.summary);
   if (!command.details.empty()) {
     out += fmt::format("\n{}\n", command.details);
   }
   out += "\nFlags:\n";
-  for (const CLI::Option* option : app.get_options()) {
-    // Positional words stand in the usage line; an empty group hides flags that are refused as not
-    // built yet.
-    if (option->nonpositional() && !option->get_group().empty()) {
-      out += flag_line(*option);
-    }
+  for (const Arguments::FlagHelp& flag : arguments.flags()) {
+    out += flag_line(flag);
   }
   if (!command.examples.empty()) {
     out += "\nExamples:\n" + indent(command.examples);

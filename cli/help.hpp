@@ -1,7 +1,6 @@
 // The --help texts: all commands, the verbs of one noun, one command.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 #include <string_view>
 
@@ -12,6 +11,6 @@ namespace ebpfnet::cli {
 std::string overview();
 // Empty when no command begins with this noun.
 std::string noun_help(std::string_view noun);
-std::string command_help(const Command& command, const CLI::App& app);
+std::string command_help(const Command& command, const Arguments& arguments);
 
 } // namespace ebpfnet::cli

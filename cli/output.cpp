@@ -59,20 +59,21 @@ std::string Table::text() const {
   return out;
 }
 
-void add_list_flags(CLI::App& app, ListFlags& flags) {
-  add_format(app, flags.format, "table or json");
-  app.add_flag("-q,--quiet", flags.quiet, "Print ids only");
-  app.add_flag("--no-trunc", flags.no_trunc, "Print ids in full");
-  add_filters(app, "-f,--filter", flags.filters);
+void add_list_flags(Arguments& arguments, ListFlags& flags) {
+  add_format(arguments, flags.format, "table or json");
+  arguments.add_flag("-q,--quiet", flags.quiet, "Print ids only");
+  arguments.add_flag("--no-trunc", flags.no_trunc, "Print ids in full");
+  add_filters(arguments, "-f,--filter", flags.filters);
 }
 
-void add_filters(CLI::App& app, const std::string& names, std::vector<std::string>& filters) {
-  add_repeated(app, names, filters, "Only objects that match, as KEY=VALUE; may be repeated")
-      ->type_name("FILTER");
+void add_filters(Arguments& arguments, const std::string& names,
+                 std::vector<std::string>& filters) {
+  arguments.add_repeated(names, filters, "Only objects that match, as KEY=VALUE; may be repeated")
+      .type_name("FILTER");
 }
 
-void add_format(CLI::App& app, std::string& format, const std::string& help) {
-  app.add_option("--format", format, help)->type_name("FORMAT");
+void add_format(Arguments& arguments, std::string& format, const std::string& help) {
+  arguments.add_option("--format", format, help).type_name("FORMAT");
 }
 
 Result<void> check_format(Context& context, const std::string& format, bool table) {

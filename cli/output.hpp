@@ -1,7 +1,6 @@
 // How listings look: aligned tables as Docker prints them, or one JSON array.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -29,9 +28,9 @@ struct ListFlags {
   bool no_trunc = false;
   std::vector<std::string> filters;
 };
-void add_list_flags(CLI::App& app, ListFlags& flags);
-void add_filters(CLI::App& app, const std::string& names, std::vector<std::string>& filters);
-void add_format(CLI::App& app, std::string& format, const std::string& help);
+void add_list_flags(Arguments& arguments, ListFlags& flags);
+void add_filters(Arguments& arguments, const std::string& names, std::vector<std::string>& filters);
+void add_format(Arguments& arguments, std::string& format, const std::string& help);
 
 // Refuses what `--format` does not know; `table` says whether the command has a table form.
 Result<void> check_format(Context& context, const std::string& format, bool table = true);

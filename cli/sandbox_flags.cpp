@@ -61,33 +61,38 @@ Result<void> set_networks(Context& context, const SandboxFlags& flags,
 
 } // namespace
 
-void add_sandbox_flags(CLI::App& app, SandboxFlags& flags) {
+void add_sandbox_flags(Arguments& arguments, SandboxFlags& flags) {
   // -h is Docker's short form of --hostname.
-  app.set_help_flag("--help", "Show this text");
-  add_repeated(app, "--network,--net", flags.networks,
-               "Join NETWORK; also name=NET,alias=A,ip=IP,..., host, none, container:SANDBOX")
-      ->type_name("NETWORK");
-  app.add_option("--ip", flags.first.ipv4, "IPv4 address on the first network")->type_name("IP");
-  app.add_option("--ip6", flags.first.ipv6)->group(""); // refused by the daemon: not built yet
-  app.add_option("--mac-address", flags.first.mac, "MAC address on the first network")
-      ->type_name("MAC");
-  add_repeated(app, "--network-alias,--net-alias", flags.first.aliases,
-               "Further name on the first network")
-      ->type_name("NAME");
-  add_repeated(app, "-p,--publish", flags.ports,
-               "Publish [HOSTIP:][HOSTPORT[-END]:]PORT[-END][/tcp|udp]")
-      ->type_name("SPEC");
-  app.add_flag("-P,--publish-all", flags.rest.publish_all, "Publish all exposed ports");
-  add_repeated(app, "--dns", flags.rest.dns, "Name server for names that are not ours")
-      ->type_name("IP");
-  add_repeated(app, "--dns-search", flags.rest.dns_search, "Search domain")->type_name("DOMAIN");
-  add_repeated(app, "--dns-option,--dns-opt", flags.rest.dns_options, "Resolver option")
-      ->type_name("OPTION");
-  app.add_option("-h,--hostname", flags.rest.hostname, "Host name inside the sandbox")
-      ->type_name("NAME");
-  add_repeated(app, "--add-host", flags.rest.extra_hosts, "Line for /etc/hosts")
-      ->type_name("NAME:IP");
-  add_repeated(app, "-l,--label", flags.labels, "Label of the sandbox")->type_name("K=V");
+  arguments.set_long_help_flag();
+  arguments
+      .add_repeated("--network,--net", flags.networks,
+                    "Join NETWORK; also name=NET,alias=A,ip=IP,..., host, none, container:SANDBOX")
+      .type_name("NETWORK");
+  arguments.add_option("--ip", flags.first.ipv4, "IPv4 address on the first network")
+      .type_name("IP");
+  arguments.add_option("--ip6", flags.first.ipv6).hidden(); // refused by the daemon: not built yet
+  arguments.add_option("--mac-address", flags.first.mac, "MAC address on the first network")
+      .type_name("MAC");
+  arguments
+      .add_repeated("--network-alias,--net-alias", flags.first.aliases,
+                    "Further name on the first network")
+      .type_name("NAME");
+  arguments
+      .add_repeated("-p,--publish", flags.ports,
+                    "Publish [HOSTIP:][HOSTPORT[-END]:]PORT[-END][/tcp|udp]")
+      .type_name("SPEC");
+  arguments.add_flag("-P,--publish-all", flags.rest.publish_all, "Publish all exposed ports");
+  arguments.add_repeated("--dns", flags.rest.dns, "Name server for names that are not ours")
+      .type_name("IP");
+  arguments.add_repeated("--dns-search", flags.rest.dns_search, "Search domain")
+      .type_name("DOMAIN");
+  arguments.add_repeated("--dns-option,--dns-opt", flags.rest.dns_options, "Resolver option")
+      .type_name("OPTION");
+  arguments.add_option("-h,--hostname", flags.rest.hostname, "Host name inside the sandbox")
+      .type_name("NAME");
+  arguments.add_repeated("--add-host", flags.rest.extra_hosts, "Line for /etc/hosts")
+      .type_name("NAME:IP");
+  arguments.add_repeated("-l,--label", flags.labels, "Label of the sandbox").type_name("K=V");
 }
 
 Result<api::SandboxCreate> to_request(Context& context, const SandboxFlags& flags) {
@@ -100,16 +105,17 @@ Result<api::SandboxCreate> to_request(Context& context, const SandboxFlags& flag
   return request;
 }
 
-void add_process_flags(CLI::App& app, ProcessFlags& flags) {
-  add_repeated(app, "-e,--env", flags.env,
-               "Environment variable; K alone takes the value from here")
-      ->type_name("K=V");
-  app.add_flag("-i,--interactive", flags.process.interactive, "Keep standard input open");
-  app.add_flag("-t,--tty", flags.process.tty, "Give the process a terminal");
-  app.add_option("-u,--user", flags.process.user, "User name or id, optionally :GROUP")
-      ->type_name("USER");
-  app.add_option("-w,--workdir", flags.process.workdir, "Working directory")->type_name("DIR");
-  app.add_flag("--privileged", flags.process.privileged, "Give the process every capability");
+void add_process_flags(Arguments& arguments, ProcessFlags& flags) {
+  arguments
+      .add_repeated("-e,--env", flags.env,
+                    "Environment variable; K alone takes the value from here")
+      .type_name("K=V");
+  arguments.add_flag("-i,--interactive", flags.process.interactive, "Keep standard input open");
+  arguments.add_flag("-t,--tty", flags.process.tty, "Give the process a terminal");
+  arguments.add_option("-u,--user", flags.process.user, "User name or id, optionally :GROUP")
+      .type_name("USER");
+  arguments.add_option("-w,--workdir", flags.process.workdir, "Working directory").type_name("DIR");
+  arguments.add_flag("--privileged", flags.process.privileged, "Give the process every capability");
 }
 
 Result<api::ProcessConfig> to_process(Context& context, const ProcessFlags& flags) {

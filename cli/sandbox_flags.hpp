@@ -2,7 +2,6 @@
 // which `run` and `exec` share.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
 
@@ -18,7 +17,7 @@ struct SandboxFlags {
   api::SandboxCreate rest; // what needs no parsing
   std::vector<std::string> labels;
 };
-void add_sandbox_flags(CLI::App& app, SandboxFlags& flags);
+void add_sandbox_flags(Arguments& arguments, SandboxFlags& flags);
 // Refuses what does not fit together or cannot be parsed, as wrong usage.
 Result<api::SandboxCreate> to_request(Context& context, const SandboxFlags& flags);
 
@@ -26,7 +25,7 @@ struct ProcessFlags {
   api::ProcessConfig process;
   std::vector<std::string> env;
 };
-void add_process_flags(CLI::App& app, ProcessFlags& flags);
+void add_process_flags(Arguments& arguments, ProcessFlags& flags);
 // Takes the command from the context. "-e NAME" brings the value of this environment, or nothing
 // when it is not set.
 Result<api::ProcessConfig> to_process(Context& context, const ProcessFlags& flags);

@@ -1,21 +1,16 @@
-// Flags are looked up as CLI11 reads them: --name VALUE, --name=VALUE, -n VALUE, -nVALUE, -xyz.
+// Flags are looked up as they are parsed: --name VALUE, --name=VALUE, -n VALUE, -nVALUE, -xyz.
 #include "cli/words.hpp"
 
 namespace ebpfnet::cli {
 namespace {
 
-bool takes_value(const CLI::App& app, const std::string& flag) {
-  const CLI::Option* option = app.get_option_no_throw(flag);
-  return option != nullptr && option->get_items_expected_max() > 0;
-}
-
 // Does the word after this flag belong to it?
-bool value_follows(const CLI::App& app, const std::string& word) {
+bool value_follows(const Arguments& arguments, const std::string& word) {
   if (word.starts_with("--")) {
-    return word.find('=') == std::string::npos && takes_value(app, word);
+    return word.find('=') == std::string::npos && arguments.takes_value(word);
   }
   for (std::size_t i = 1; i < word.size(); ++i) {
-    if (takes_value(app, std::string("-") + word[i])) {
+    if (arguments.takes_value(std::string("-") + word[i])) {
       return i + 1 == word.size();
     }
   }
@@ -24,7 +19,8 @@ bool value_follows(const CLI::App& app, const std::string& word) {
 
 } // namespace
 
-SplitWords split_command(const CLI::App& app, const std::vector<std::string>& words, int names) {
+SplitWords split_command(const Arguments& arguments, const std::vector<std::string>& words,
+                         int names) {
   SplitWords split;
   auto word = words.begin();
   for (; word != words.end(); ++word) {
@@ -37,7 +33,7 @@ SplitWords split_command(const CLI::App& app, const std::vector<std::string>& wo
       break;
     }
     split.own.push_back(*word);
-    if (is_flag && value_follows(app, *word) && word + 1 != words.end()) {
+    if (is_flag && value_follows(arguments, *word) && word + 1 != words.end()) {
       split.own.push_back(*++word);
     }
   }

@@ -2,9 +2,10 @@
 // the foreign command of `run` and `exec`, whose words must never be taken for ours.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
+
+#include "cli/arguments.hpp"
 
 namespace ebpfnet::cli {
 
@@ -14,8 +15,9 @@ struct SplitWords {
       command; // the rest: after "--", or from the first word that is neither flag nor name
 };
 
-// `app` declares the flags, so that the value of a flag is not taken for the command. `names`: how
-// many words that are no flags stand before the command.
-SplitWords split_command(const CLI::App& app, const std::vector<std::string>& words, int names);
+// `arguments` declares the flags, so that the value of a flag is not taken for the command.
+// `names`: how many words that are no flags stand before the command.
+SplitWords split_command(const Arguments& arguments, const std::vector<std::string>& words,
+                         int names);
 
 } // namespace ebpfnet::cli

@@ -1,4 +1,4 @@
-// One function per command: declares its flags on `app` and returns what to do once they are
+// One function per command: declares its flags and returns what to do once they are
 // parsed. Each stands in the file of its name; registry.cpp has a row for each.
 #pragma once
 
@@ -6,29 +6,29 @@
 
 namespace ebpfnet::cli {
 
-Action network_create(CLI::App& app);
-Action network_ls(CLI::App& app);
-Action network_inspect(CLI::App& app);
-Action network_rm(CLI::App& app);
-Action network_prune(CLI::App& app);
-Action network_connect(CLI::App& app);
-Action network_disconnect(CLI::App& app);
-Action sandbox_run(CLI::App& app);
-Action sandbox_exec(CLI::App& app);
-Action sandbox_create(CLI::App& app);
-Action sandbox_ps(CLI::App& app);
-Action sandbox_inspect(CLI::App& app);
-Action sandbox_start(CLI::App& app);
-Action sandbox_stop(CLI::App& app);
-Action sandbox_restart(CLI::App& app);
-Action sandbox_kill(CLI::App& app);
-Action sandbox_wait(CLI::App& app);
-Action sandbox_rm(CLI::App& app);
-Action sandbox_port(CLI::App& app);
-Action sandbox_logs(CLI::App& app);
-Action sandbox_publish(CLI::App& app);
-Action sandbox_unpublish(CLI::App& app);
-Action status(CLI::App& app);
-Action version(CLI::App& app);
+Action network_create(Arguments& arguments);
+Action network_ls(Arguments& arguments);
+Action network_inspect(Arguments& arguments);
+Action network_rm(Arguments& arguments);
+Action network_prune(Arguments& arguments);
+Action network_connect(Arguments& arguments);
+Action network_disconnect(Arguments& arguments);
+Action sandbox_run(Arguments& arguments);
+Action sandbox_exec(Arguments& arguments);
+Action sandbox_create(Arguments& arguments);
+Action sandbox_ps(Arguments& arguments);
+Action sandbox_inspect(Arguments& arguments);
+Action sandbox_start(Arguments& arguments);
+Action sandbox_stop(Arguments& arguments);
+Action sandbox_restart(Arguments& arguments);
+Action sandbox_kill(Arguments& arguments);
+Action sandbox_wait(Arguments& arguments);
+Action sandbox_rm(Arguments& arguments);
+Action sandbox_port(Arguments& arguments);
+Action sandbox_logs(Arguments& arguments);
+Action sandbox_publish(Arguments& arguments);
+Action sandbox_unpublish(Arguments& arguments);
+Action status(Arguments& arguments);
+Action version(Arguments& arguments);
 
 } // namespace ebpfnet::cli

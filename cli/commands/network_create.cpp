@@ -90,26 +90,29 @@ Result<int> create(Context& context, const Flags& flags) {
 
 } // namespace
 
-Action network_create(CLI::App& app) {
+Action network_create(Arguments& arguments) {
   auto flags = std::make_shared<Flags>();
-  app.add_option("-d,--driver", flags->request.driver, "bridge, which is also the default")
-      ->type_name("DRIVER");
-  add_repeated(app, "--subnet", flags->subnets,
-               "Subnet; without one it comes from the default pools")
-      ->type_name("CIDR");
-  add_repeated(app, "--ip-range", flags->ranges, "Part of a subnet for addresses chosen by itself")
-      ->type_name("CIDR");
-  add_repeated(app, "--gateway", flags->gateways, "Address of the gateway in a subnet")
-      ->type_name("IP");
-  add_repeated(app, "--aux-address", flags->aux_addresses, "Address never to be given out")
-      ->type_name("NAME=IP");
-  app.add_flag("--internal", flags->request.internal, "No way out of the network, and none in");
-  app.add_flag("--ipv6", flags->request.enable_ipv6)->group(""); // refused: not built yet
-  app.add_flag("--attachable", flags->request.attachable,
-               "Noted for network inspect; any network can be joined");
-  add_repeated(app, "-o,--opt", flags->options, "Option of the driver")->type_name("KEY=VALUE");
-  add_repeated(app, "--label", flags->labels, "Label of the network")->type_name("K=V");
-  app.add_option("NAME", flags->request.name, "Name of the network")->required();
+  arguments.add_option("-d,--driver", flags->request.driver, "bridge, which is also the default")
+      .type_name("DRIVER");
+  arguments
+      .add_repeated("--subnet", flags->subnets,
+                    "Subnet; without one it comes from the default pools")
+      .type_name("CIDR");
+  arguments
+      .add_repeated("--ip-range", flags->ranges, "Part of a subnet for addresses chosen by itself")
+      .type_name("CIDR");
+  arguments.add_repeated("--gateway", flags->gateways, "Address of the gateway in a subnet")
+      .type_name("IP");
+  arguments.add_repeated("--aux-address", flags->aux_addresses, "Address never to be given out")
+      .type_name("NAME=IP");
+  arguments.add_flag("--internal", flags->request.internal,
+                     "No way out of the network, and none in");
+  arguments.add_flag("--ipv6", flags->request.enable_ipv6).hidden(); // refused: not built yet
+  arguments.add_flag("--attachable", flags->request.attachable,
+                     "Noted for network inspect; any network can be joined");
+  arguments.add_repeated("-o,--opt", flags->options, "Option of the driver").type_name("KEY=VALUE");
+  arguments.add_repeated("--label", flags->labels, "Label of the network").type_name("K=V");
+  arguments.add_option("NAME", flags->request.name, "Name of the network").required();
   return [flags](Context& context) { return create(context, *flags); };
 }
 

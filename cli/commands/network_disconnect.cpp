@@ -6,16 +6,16 @@
 
 namespace ebpfnet::cli {
 
-Action network_disconnect(CLI::App& app) {
+Action network_disconnect(Arguments& arguments) {
   struct Flags {
     std::string network;
     api::NetworkDisconnect request;
   };
   auto flags = std::make_shared<Flags>();
-  app.add_flag("-f,--force", flags->request.force,
-               "Also when the sandbox cannot be entered any more");
-  app.add_option("NET", flags->network, "Network")->required();
-  app.add_option("SANDBOX", flags->request.sandbox, "Sandbox")->required();
+  arguments.add_flag("-f,--force", flags->request.force,
+                     "Also when the sandbox cannot be entered any more");
+  arguments.add_option("NET", flags->network, "Network").required();
+  arguments.add_option("SANDBOX", flags->request.sandbox, "Sandbox").required();
   return [flags](Context& context) -> Result<int> {
     TRY(context.client.post(path_of("networks", flags->network, "disconnect"),
                             api::to_json(flags->request)));

@@ -35,9 +35,9 @@ Result<int> list(Context& context, const ListFlags& flags) {
 
 } // namespace
 
-Action network_ls(CLI::App& app) {
+Action network_ls(Arguments& arguments) {
   auto flags = std::make_shared<ListFlags>();
-  add_list_flags(app, *flags);
+  add_list_flags(arguments, *flags);
   return [flags](Context& context) { return list(context, *flags); };
 }
 

@@ -39,14 +39,14 @@ Result<int> prune(Context& context, bool force, const std::vector<std::string>& 
 
 } // namespace
 
-Action network_prune(CLI::App& app) {
+Action network_prune(Arguments& arguments) {
   struct Flags {
     bool force = false;
     std::vector<std::string> filters;
   };
   auto flags = std::make_shared<Flags>();
-  app.add_flag("-f,--force", flags->force, "Do not ask");
-  add_filters(app, "--filter", flags->filters);
+  arguments.add_flag("-f,--force", flags->force, "Do not ask");
+  add_filters(arguments, "--filter", flags->filters);
   return [flags](Context& context) { return prune(context, flags->force, flags->filters); };
 }
 

@@ -6,9 +6,9 @@
 
 namespace ebpfnet::cli {
 
-Action network_rm(CLI::App& app) {
+Action network_rm(Arguments& arguments) {
   auto names = std::make_shared<std::vector<std::string>>();
-  app.add_option("NET", *names, "Names or ids")->required();
+  arguments.add_option("NET", *names, "Names or ids").required();
   return [names](Context& context) {
     return for_each(context, *names, [&](const std::string& name) -> Result<void> {
       TRY(context.client.remove(path_of("networks", name)));

@@ -9,12 +9,12 @@
 
 namespace ebpfnet::cli {
 
-Action sandbox_create(CLI::App& app) {
+Action sandbox_create(Arguments& arguments) {
   auto flags = std::make_shared<SandboxFlags>();
-  add_sandbox_flags(app, *flags);
-  app.add_option("--netns", flags->rest.netns_path, "Adopt this network namespace")
-      ->type_name("PATH");
-  app.add_option("NAME", flags->rest.name, "Name of the sandbox")->required();
+  add_sandbox_flags(arguments, *flags);
+  arguments.add_option("--netns", flags->rest.netns_path, "Adopt this network namespace")
+      .type_name("PATH");
+  arguments.add_option("NAME", flags->rest.name, "Name of the sandbox").required();
   return [flags](Context& context) -> Result<int> {
     api::SandboxCreate request = TRY(to_request(context, *flags));
     nlohmann::json reply = TRY(context.client.post("/v1/sandboxes", api::to_json(request)));

@@ -26,10 +26,10 @@ Result<int> exec_in(Context& context, const Flags& flags) {
 
 } // namespace
 
-Action sandbox_exec(CLI::App& app) {
+Action sandbox_exec(Arguments& arguments) {
   auto flags = std::make_shared<Flags>();
-  add_process_flags(app, flags->process);
-  app.add_option("SANDBOX", flags->sandbox, "Sandbox")->required();
+  add_process_flags(arguments, flags->process);
+  arguments.add_option("SANDBOX", flags->sandbox, "Sandbox").required();
   return [flags](Context& context) { return exec_in(context, *flags); };
 }
 

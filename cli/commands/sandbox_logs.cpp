@@ -6,14 +6,14 @@
 
 namespace ebpfnet::cli {
 
-Action sandbox_logs(CLI::App& app) {
+Action sandbox_logs(Arguments& arguments) {
   struct Flags {
     bool follow = false;
     std::string sandbox;
   };
   auto flags = std::make_shared<Flags>();
-  app.add_flag("-f,--follow", flags->follow, "Go on with what comes");
-  app.add_option("SANDBOX", flags->sandbox, "Sandbox")->required();
+  arguments.add_flag("-f,--follow", flags->follow, "Go on with what comes");
+  arguments.add_option("SANDBOX", flags->sandbox, "Sandbox").required();
   return [flags](Context& context) -> Result<int> {
     std::string query = query_of({{"follow", flags->follow ? "1" : ""}});
     TRY_VOID(context.client.stream(path_of("sandboxes", flags->sandbox, "logs") + query,

@@ -59,14 +59,14 @@ Result<int> print_ports(Context& context, const std::string& sandbox, const std:
 
 } // namespace
 
-Action sandbox_port(CLI::App& app) {
+Action sandbox_port(Arguments& arguments) {
   struct Flags {
     std::string sandbox;
     std::string port;
   };
   auto flags = std::make_shared<Flags>();
-  app.add_option("SANDBOX", flags->sandbox, "Sandbox")->required();
-  app.add_option("PORT", flags->port, "Port of the sandbox, PORT[/PROTO]");
+  arguments.add_option("SANDBOX", flags->sandbox, "Sandbox").required();
+  arguments.add_option("PORT", flags->port, "Port of the sandbox, PORT[/PROTO]");
   return [flags](Context& context) { return print_ports(context, flags->sandbox, flags->port); };
 }
 

@@ -43,14 +43,14 @@ Result<int> list(Context& context, const ListFlags& flags, bool all) {
 
 } // namespace
 
-Action sandbox_ps(CLI::App& app) {
+Action sandbox_ps(Arguments& arguments) {
   struct Flags {
     ListFlags list;
     bool all = false;
   };
   auto flags = std::make_shared<Flags>();
-  app.add_flag("-a,--all", flags->all, "Also those that do not run");
-  add_list_flags(app, flags->list);
+  arguments.add_flag("-a,--all", flags->all, "Also those that do not run");
+  add_list_flags(arguments, flags->list);
   return [flags](Context& context) { return list(context, flags->list, flags->all); };
 }
 

@@ -6,7 +6,7 @@
 
 namespace ebpfnet::cli {
 
-Action sandbox_publish(CLI::App& app) {
+Action sandbox_publish(Arguments& arguments) {
   struct Flags {
     std::vector<std::string> allow_from;
     std::string max_new_conn;
@@ -14,11 +14,11 @@ Action sandbox_publish(CLI::App& app) {
     std::string spec;
   };
   auto flags = std::make_shared<Flags>();
-  add_repeated(app, "--allow-from", flags->allow_from, "")->group("");
-  app.add_option("--max-new-conn", flags->max_new_conn)->group("");
-  app.add_option("SANDBOX", flags->sandbox, "Sandbox")->required();
-  app.add_option("PORTSPEC", flags->spec, "[HOSTIP:][HOSTPORT[-END]:]PORT[-END][/tcp|udp]")
-      ->required();
+  arguments.add_repeated("--allow-from", flags->allow_from, "").hidden();
+  arguments.add_option("--max-new-conn", flags->max_new_conn).hidden();
+  arguments.add_option("SANDBOX", flags->sandbox, "Sandbox").required();
+  arguments.add_option("PORTSPEC", flags->spec, "[HOSTIP:][HOSTPORT[-END]:]PORT[-END][/tcp|udp]")
+      .required();
   return [flags](Context& context) -> Result<int> {
     if (!flags->allow_from.empty() || !flags->max_new_conn.empty()) {
       return fail(ErrorCode::unsupported, "{} is not built yet",

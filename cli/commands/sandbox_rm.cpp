@@ -6,14 +6,14 @@
 
 namespace ebpfnet::cli {
 
-Action sandbox_rm(CLI::App& app) {
+Action sandbox_rm(Arguments& arguments) {
   struct Flags {
     bool force = false;
     std::vector<std::string> names;
   };
   auto flags = std::make_shared<Flags>();
-  app.add_flag("-f,--force", flags->force, "Kill it first when it runs");
-  app.add_option("SANDBOX", flags->names, "Names or ids")->required();
+  arguments.add_flag("-f,--force", flags->force, "Kill it first when it runs");
+  arguments.add_option("SANDBOX", flags->names, "Names or ids").required();
   return [flags](Context& context) {
     std::string query = query_of({{"force", flags->force ? "1" : ""}});
     return for_each(context, flags->names, [&](const std::string& name) -> Result<void> {

@@ -54,20 +54,22 @@ Result<int> run_sandbox(Context& context, const Flags& flags) {
 
 } // namespace
 
-Action sandbox_run(CLI::App& app) {
+Action sandbox_run(Arguments& arguments) {
   auto flags = std::make_shared<Flags>();
-  app.add_option("--name", flags->sandbox.rest.name, "Name of the sandbox; chosen without it")
-      ->type_name("NAME");
-  app.add_flag("-d,--detach", flags->detach, "Run in the background and print the id");
-  app.add_flag("--rm", flags->sandbox.rest.auto_remove,
-               "Remove the sandbox when the command has ended");
-  add_sandbox_flags(app, flags->sandbox);
-  add_process_flags(app, flags->process);
-  add_repeated(app, "--cap-add", flags->process.process.cap_add,
-               "Capability beyond Docker's default set")
-      ->type_name("CAP");
-  app.add_option("--restart", flags->restart, "no, always or on-failure[:N]")->type_name("POLICY");
-  app.add_option("--service", flags->service)->group("");
+  arguments.add_option("--name", flags->sandbox.rest.name, "Name of the sandbox; chosen without it")
+      .type_name("NAME");
+  arguments.add_flag("-d,--detach", flags->detach, "Run in the background and print the id");
+  arguments.add_flag("--rm", flags->sandbox.rest.auto_remove,
+                     "Remove the sandbox when the command has ended");
+  add_sandbox_flags(arguments, flags->sandbox);
+  add_process_flags(arguments, flags->process);
+  arguments
+      .add_repeated("--cap-add", flags->process.process.cap_add,
+                    "Capability beyond Docker's default set")
+      .type_name("CAP");
+  arguments.add_option("--restart", flags->restart, "no, always or on-failure[:N]")
+      .type_name("POLICY");
+  arguments.add_option("--service", flags->service).hidden();
   return [flags](Context& context) { return run_sandbox(context, *flags); };
 }
 

@@ -1,26 +1,12 @@
 // ebpfnet start: runs the command of a sandbox again.
-#include <fmt/core.h>
-#include <memory>
-
+#include "cli/actions.hpp"
 #include "cli/commands/commands.hpp"
 #include "daemon/api/json.hpp"
 
 namespace ebpfnet::cli {
 
-Action sandbox_start(CLI::App& app) {
-  struct Flags {
-    api::SandboxStart request;
-    std::vector<std::string> names;
-  };
-  auto flags = std::make_shared<Flags>();
-  app.add_option("SANDBOX", flags->names, "Names or ids")->required();
-  return [flags](Context& context) {
-    return for_each(context, flags->names, [&](const std::string& name) -> Result<void> {
-      TRY(context.client.post(path_of("sandboxes", name, "start"), api::to_json(flags->request)));
-      fmt::print("{}\n", name);
-      return {};
-    });
-  };
+Action sandbox_start(Arguments& arguments) {
+  return post_to_sandboxes(arguments, "start", [] { return api::to_json(api::SandboxStart{}); });
 }
 
 } // namespace ebpfnet::cli

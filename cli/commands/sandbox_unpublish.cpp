@@ -6,14 +6,14 @@
 
 namespace ebpfnet::cli {
 
-Action sandbox_unpublish(CLI::App& app) {
+Action sandbox_unpublish(Arguments& arguments) {
   struct Flags {
     std::string sandbox;
     std::string spec;
   };
   auto flags = std::make_shared<Flags>();
-  app.add_option("SANDBOX", flags->sandbox, "Sandbox")->required();
-  app.add_option("PORTSPEC", flags->spec, "As it was published")->required();
+  arguments.add_option("SANDBOX", flags->sandbox, "Sandbox").required();
+  arguments.add_option("PORTSPEC", flags->spec, "As it was published").required();
   return [flags](Context& context) -> Result<int> {
     api::PortSpec spec = TRY(context.typed(api::PortSpec::from(flags->spec)));
     TRY(context.client.post(path_of("sandboxes", flags->sandbox, "unpublish"), api::to_json(spec)));

@@ -7,9 +7,9 @@
 
 namespace ebpfnet::cli {
 
-Action sandbox_wait(CLI::App& app) {
+Action sandbox_wait(Arguments& arguments) {
   auto names = std::make_shared<std::vector<std::string>>();
-  app.add_option("SANDBOX", *names, "Names or ids")->required();
+  arguments.add_option("SANDBOX", *names, "Names or ids").required();
   return [names](Context& context) {
     return for_each(context, *names, [&](const std::string& name) -> Result<void> {
       nlohmann::json reply =

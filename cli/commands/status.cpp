@@ -8,14 +8,14 @@
 
 namespace ebpfnet::cli {
 
-Action status(CLI::App& app) {
+Action status(Arguments& arguments) {
   struct Flags {
     bool verify = false;
     std::string format = "table";
   };
   auto flags = std::make_shared<Flags>();
-  app.add_flag("--verify", flags->verify, "Compare what is wanted with what the kernel has");
-  add_format(app, flags->format, "table or json");
+  arguments.add_flag("--verify", flags->verify, "Compare what is wanted with what the kernel has");
+  add_format(arguments, flags->format, "table or json");
   return [flags](Context& context) -> Result<int> {
     TRY_VOID(check_format(context, flags->format));
     std::string query = query_of({{"verify", flags->verify ? "1" : ""}});

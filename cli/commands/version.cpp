@@ -7,9 +7,9 @@
 
 namespace ebpfnet::cli {
 
-Action version(CLI::App& app) {
+Action version(Arguments& arguments) {
   auto format = std::make_shared<std::string>("table");
-  add_format(app, *format, "table or json");
+  add_format(arguments, *format, "table or json");
   return [format](Context& context) -> Result<int> {
     TRY_VOID(check_format(context, *format));
     nlohmann::json client = {{"Version", EBPFNET_VERSION}};

@@ -20,11 +20,10 @@ class Flags : public ::testing::Test {
 protected:
   // Parses words as `sandbox create` and `run` do.
   Result<api::SandboxCreate> request(std::vector<std::string> words) {
-    CLI::App app;
+    Arguments arguments;
     SandboxFlags flags;
-    add_sandbox_flags(app, flags);
-    std::reverse(words.begin(), words.end());
-    app.parse(words);
+    add_sandbox_flags(arguments, flags);
+    EXPECT_TRUE(arguments.parse(std::move(words)));
     return to_request(context_, flags);
   }
   std::string refusal(std::vector<std::string> words) {

@@ -93,6 +93,11 @@ TEST_F(Program, WrongWordsAreUsageErrors) {
   EXPECT_THAT(run({"network", "create", "--bogus", "a"}).err, HasSubstr("unknown flag '--bogus'"));
 }
 
+TEST_F(Program, ANegativeTimeIsRefusedInPlainWords) {
+  EXPECT_EQ(run({"stop", "-t", "-1", "web"}).err,
+            "Error: --time: '-1' is less than 0 (hint: see 'ebpfnet stop --help')\n");
+}
+
 TEST_F(Program, AnUnreachableDaemonIsExitCodeThreeEverywhere) {
   for (const std::vector<std::string>& words :
        std::vector<std::vector<std::string>>{{"ps"},

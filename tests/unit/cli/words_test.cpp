@@ -15,17 +15,18 @@ using ::testing::IsEmpty;
 class Words : public ::testing::Test {
 protected:
   Words() {
-    app_.add_flag("-d,--detach");
-    app_.add_flag("-i");
-    app_.add_flag("-t");
-    add_repeated(app_, "-e,--env", values_, "");
-    add_repeated(app_, "-p", values_, "");
-    app_.add_option("--name", name_);
+    arguments_.add_flag("-d,--detach", set_);
+    arguments_.add_flag("-i", set_);
+    arguments_.add_flag("-t", set_);
+    arguments_.add_repeated("-e,--env", values_);
+    arguments_.add_repeated("-p", values_);
+    arguments_.add_option("--name", name_);
   }
   SplitWords split(const std::vector<std::string>& words, int names = 0) {
-    return split_command(app_, words, names);
+    return split_command(arguments_, words, names);
   }
-  CLI::App app_;
+  Arguments arguments_;
+  bool set_ = false;
   std::vector<std::string> values_;
   std::string name_;
 };
