@@ -9,6 +9,7 @@
 
 #include "daemon/dns/resolver.hpp"
 #include "daemon/dns/server.hpp"
+#include "daemon/dns/tally.hpp"
 
 namespace ebpfnet::dns {
 
@@ -19,6 +20,7 @@ struct Context {
   std::shared_ptr<asio::thread_pool> helpers; // runs OpenSocket
   Resolver resolver;
   Limits limits;
+  std::unique_ptr<Tally> tally = std::make_unique<Tally>();
   std::array<std::uint8_t, 65536> scratch{}; // one message; valid until the next suspension
 };
 

@@ -161,14 +161,19 @@ asio::awaitable<void> Front::serve_tcp(std::shared_ptr<Front> self) {
 bool Front::handle(WireView wire, Transport transport, Reply reply) {
   const auto current = view();
   Answer answer = context_->resolver.resolve(wire, transport, *current);
+  Tally& tally = *context_->tally;
   if (answer.action == Answer::Action::drop) {
+    tally.add(Outcome::dropped);
     return false;
   }
   if (answer.action == Answer::Action::reply) {
+    const bool good = message_rcode(answer.wire) == Rcode::noerror;
+    tally.add(good ? Outcome::answered : Outcome::refused);
     reply(std::move(answer.wire));
     return true;
   }
   if (flights_.outstanding >= context_->limits.max_forwards) {
+    tally.add(Outcome::refused);
     reply(make_reply(*answer.query, Rcode::refused, {}));
     return true;
   }
@@ -189,6 +194,7 @@ asio::awaitable<void> Front::serve_forward(std::shared_ptr<Front> self, Query qu
   if (self->flights_.stopped) {
     co_return;
   }
+  self->context_->tally->add(wire.empty() ? Outcome::failed : Outcome::forwarded);
   if (wire.empty()) {
     wire = make_reply(query, Rcode::servfail, {});
   } else if (wire.size() > query.reply_limit) {

@@ -51,4 +51,8 @@ void Server::remove_sandbox(const std::string& id) {
   }
 }
 
+Tally::Counts Server::tally() const {
+  return core_->context->tally->read();
+}
+
 } // namespace ebpfnet::dns

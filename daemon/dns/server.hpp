@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "daemon/dns/tally.hpp"
 #include "daemon/dns/view.hpp"
 #include "daemon/services/registry.hpp"
 #include "maps/types/error.hpp"
@@ -61,6 +62,9 @@ public:
   void update_sandbox(const std::string& id, SandboxView view);
   // Closes every socket of a sandbox, also those of queries under way; unknown ids are ignored.
   void remove_sandbox(const std::string& id);
+
+  // What became of the queries so far.
+  Tally::Counts tally() const;
 
 private:
   struct Core;

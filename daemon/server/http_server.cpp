@@ -18,7 +18,7 @@ namespace ebpfnet::server {
 namespace {
 
 namespace asio = boost::asio;
-using asio::local::stream_protocol;
+using asio::generic::stream_protocol;
 constexpr auto kUse = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::milliseconds kAcceptRetry{100};
 
@@ -32,7 +32,7 @@ void refuse(stream_protocol::socket socket, std::size_t limit) {
                                  "Content-Length: {}\r\nConnection: close\r\n\r\n{}",
                                  reply.content_type, reply.body.size(), reply.body);
   if (::send(socket.native_handle(), text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
-    spdlog::debug("event=api_refusal_not_sent error={:?}", std::strerror(errno));
+    spdlog::debug("event=http_refusal_not_sent error={:?}", std::strerror(errno));
   }
 }
 
@@ -46,7 +46,7 @@ asio::awaitable<void> accept_connections(std::shared_ptr<ServerState> state) {
     }
     if (error) {
       // Out of descriptors or memory: connections wait in the backlog until some end.
-      spdlog::warn("event=api_accept_failed error={:?}", error.message());
+      spdlog::warn("event={}_accept_failed error={:?}", state->options.name, error.message());
       pause.expires_after(kAcceptRetry);
       co_await pause.async_wait(kUse);
       continue;
@@ -62,18 +62,23 @@ asio::awaitable<void> accept_connections(std::shared_ptr<ServerState> state) {
 
 } // namespace
 
-ServerState::ServerState(asio::io_context& loop, Options opts, Router routes,
-                         UnixListener unix_listener, std::unique_ptr<WorkerPool> pool)
-    : options(std::move(opts)), router(std::move(routes)), listener(std::move(unix_listener)),
-      acceptor(loop, stream_protocol(), listener.release_fd().release()), workers(std::move(pool)) {
-}
+ServerState::ServerState(asio::io_context& loop, Options opts, Router routes, int family,
+                         std::unique_ptr<Listener> listening, std::unique_ptr<WorkerPool> pool)
+    : options(std::move(opts)), router(std::move(routes)), listener(std::move(listening)),
+      acceptor(loop, stream_protocol(family, 0), listener->release_fd().release()),
+      workers(std::move(pool)) {}
 
-Result<std::unique_ptr<HttpServer>> HttpServer::listen(asio::io_context& loop, Options options,
-                                                       Router router) {
+Result<std::unique_ptr<HttpServer>> HttpServer::serve(asio::io_context& loop,
+                                                      std::unique_ptr<Listener> listener,
+                                                      Options options, Router router) {
+  int family = 0;
+  socklen_t length = sizeof family;
+  if (::getsockopt(listener->fd(), SOL_SOCKET, SO_DOMAIN, &family, &length) != 0) {
+    return fail_errno(errno, "ask a socket for its family");
+  }
   std::unique_ptr<WorkerPool> pool = TRY(
       WorkerPool::create({.threads = options.limits.threads, .idle = std::chrono::seconds(30)}));
-  UnixListener listener = TRY(UnixListener::listen(options.socket, options.mode, options.group));
-  auto state = std::make_shared<ServerState>(loop, std::move(options), std::move(router),
+  auto state = std::make_shared<ServerState>(loop, std::move(options), std::move(router), family,
                                              std::move(listener), std::move(pool));
   asio::co_spawn(loop, accept_connections(state), asio::detached);
   return std::unique_ptr<HttpServer>(new HttpServer(std::move(state)));
@@ -85,7 +90,7 @@ void HttpServer::stop() {
   if (state_->stopping.exchange(true)) {
     return;
   }
-  state_->listener.unlink();
+  state_->listener->withdraw();
   boost::system::error_code ignored;
   state_->acceptor.close(ignored);
   for (const auto& [session, end] : state_->sessions) {

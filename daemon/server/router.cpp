@@ -34,7 +34,8 @@ std::optional<std::map<std::string, std::string>> match(const std::vector<std::s
 void Router::add(std::string method, std::string_view pattern, Handler handler) {
   Result<Target> target = Target::from(pattern);
   assert(target && "patterns are literals of this program");
-  rows_.push_back({std::move(method), std::move(target->segments), std::move(handler)});
+  rows_.push_back(
+      {std::move(method), std::string(pattern), std::move(target->segments), std::move(handler)});
 }
 
 Router::Match Router::find(std::string_view method,
@@ -46,7 +47,7 @@ Router::Match Router::find(std::string_view method,
       continue;
     }
     if (row.method == method) {
-      return {&row.handler, std::move(*names), {}};
+      return {&row.handler, row.pattern, std::move(*names), {}};
     }
     found.allow += (found.allow.empty() ? "" : ", ") + row.method;
   }

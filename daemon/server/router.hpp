@@ -18,6 +18,7 @@ public:
 
   struct Match {
     const Handler* handler = nullptr; // owned by the router; null: no row
+    std::string_view route;           // its pattern, owned by the router
     std::map<std::string, std::string> path;
     std::string
         allow; // without handler: "GET, DELETE" when the path exists for other methods, else empty
@@ -27,6 +28,7 @@ public:
 private:
   struct Row {
     std::string method;
+    std::string pattern;
     std::vector<std::string> segments;
     Handler handler;
   };

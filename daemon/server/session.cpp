@@ -23,7 +23,7 @@ namespace {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = beast::http;
-using asio::local::stream_protocol;
+using asio::generic::stream_protocol;
 using Connection = beast::basic_stream<stream_protocol>;
 using Parser = http::request_parser<http::string_body>;
 using Clock = std::chrono::steady_clock;
@@ -67,10 +67,10 @@ std::optional<Reply> refusal_of(boost::system::error_code error, const Limits& l
   return error_reply({ErrorCode::invalid, 0, "malformed HTTP request: " + error.message(), {}});
 }
 
-Reply refuse_route(const Router::Match& match, const std::string& method, std::string_view target) {
+Reply refuse_route(const Router::Match& match, const std::string& method, std::string_view target,
+                   const std::string& hint) {
   if (match.allow.empty()) {
-    return error_reply({ErrorCode::not_found, 0, fmt::format("no such API path: {}", target),
-                        "the client may be newer than the daemon"});
+    return error_reply({ErrorCode::not_found, 0, fmt::format("no such path: {}", target), hint});
   }
   Reply reply =
       error_reply({ErrorCode::invalid,
@@ -87,7 +87,7 @@ Outcome run_handler(const Handler& handler, const Request& request, SocketStream
   try {
     outcome.reply = handler(request, stream);
   } catch (const std::exception& error) {
-    spdlog::error("event=api_handler_threw error={:?}", error.what());
+    spdlog::error("event=http_handler_threw error={:?}", error.what());
     outcome.reply =
         error_reply({ErrorCode::internal, 0, fmt::format("unexpected failure: {}", error.what()),
                      "this is a bug; the daemon's log says more"});
@@ -135,9 +135,10 @@ private:
   asio::awaitable<bool> first_byte();
   asio::awaitable<boost::system::error_code> read(Parser& parser);
   asio::awaitable<Outcome> handle(Parser::value_type& message);
-  asio::awaitable<bool> write(const Reply& reply, unsigned version, bool keep_alive);
+  asio::awaitable<bool> write(Reply reply, unsigned version, bool keep_alive, bool head_only);
   asio::awaitable<void> linger();
-  void log(const Request& request, std::string_view target, int status, Clock::duration took) const;
+  void log(const Request& request, std::string_view target, const Exchange& done) const;
+  void observe(const Exchange& done) const;
   void end();
 
   Connection connection_;
@@ -156,7 +157,8 @@ asio::awaitable<bool> Session::exchange() {
   boost::system::error_code error = co_await read(parser);
   if (error) {
     if (std::optional<Reply> refusal = refusal_of(error, limits_)) {
-      co_await write(*refusal, 11, false);
+      observe({{}, {}, refusal->status, {}});
+      co_await write(std::move(*refusal), 11, false, false);
       co_await linger();
     }
     co_return false;
@@ -166,7 +168,9 @@ asio::awaitable<bool> Session::exchange() {
   if (outcome.streamed || state_->stopping) {
     co_return false;
   }
-  co_return co_await write(outcome.reply, message.version(), message.keep_alive());
+  const bool head_only = message.method() == http::verb::head;
+  co_return co_await write(std::move(outcome.reply), message.version(), message.keep_alive(),
+                           head_only);
 }
 
 asio::awaitable<bool> Session::first_byte() {
@@ -200,16 +204,18 @@ asio::awaitable<boost::system::error_code> Session::read(Parser& parser) {
 asio::awaitable<Outcome> Session::handle(Parser::value_type& message) {
   Outcome outcome;
   std::string text(message.target());
+  Request request;
+  request.method = std::string(message.method_string());
   Result<Target> target = Target::from(text);
   if (!target) {
     outcome.reply = error_reply(target.error());
+    observe({request.method, {}, outcome.reply.status, {}});
     co_return outcome;
   }
-  Request request;
-  request.method = std::string(message.method_string());
   Router::Match match = state_->router.find(request.method, target->segments);
   if (match.handler == nullptr) {
-    outcome.reply = refuse_route(match, request.method, text);
+    outcome.reply = refuse_route(match, request.method, text, state_->options.hint);
+    observe({request.method, {}, outcome.reply.status, {}});
     co_return outcome;
   }
   request.path = std::move(match.path);
@@ -228,20 +234,30 @@ asio::awaitable<Outcome> Session::handle(Parser::value_type& message) {
   };
   Clock::time_point start = Clock::now();
   outcome = co_await on_worker(*state_->workers, connection_.get_executor(), work);
-  log(request, text.substr(0, text.find('?')), outcome.reply.status, Clock::now() - start);
+  const Exchange done{request.method, match.route, outcome.reply.status, Clock::now() - start};
+  log(request, text.substr(0, text.find('?')), done);
+  observe(done);
   co_return outcome;
 }
 
-void Session::log(const Request& request, std::string_view target, int status,
-                  Clock::duration took) const {
-  bool mutates = request.method != "GET";
+void Session::log(const Request& request, std::string_view target, const Exchange& done) const {
+  bool mutates = request.method != "GET" && request.method != "HEAD";
   spdlog::log(mutates ? spdlog::level::info : spdlog::level::debug,
-              "event=api_request method={} path={:?} status={} ms={} uid={} pid={}", request.method,
-              target, status, std::chrono::duration_cast<std::chrono::milliseconds>(took).count(),
-              peer_.uid, peer_.pid);
+              "event={}_request method={} path={:?} status={} ms={} uid={} pid={}",
+              state_->options.name, request.method, target, done.status,
+              std::chrono::duration_cast<std::chrono::milliseconds>(done.took).count(), peer_.uid,
+              peer_.pid);
 }
 
-asio::awaitable<bool> Session::write(const Reply& reply, unsigned version, bool keep_alive) {
+void Session::observe(const Exchange& done) const {
+  if (state_->options.observe) {
+    state_->options.observe(done);
+  }
+}
+
+// `head_only`: the reply to HEAD, which announces the body and leaves it out (RFC 9110 9.3.2).
+asio::awaitable<bool> Session::write(Reply reply, unsigned version, bool keep_alive,
+                                     bool head_only) {
   http::response<http::string_body> response;
   response.version(version);
   response.result(static_cast<unsigned>(reply.status));
@@ -249,9 +265,11 @@ asio::awaitable<bool> Session::write(const Reply& reply, unsigned version, bool 
   if (!reply.allow.empty()) {
     response.set(http::field::allow, reply.allow);
   }
-  response.body() = reply.body;
   response.keep_alive(keep_alive);
-  response.prepare_payload();
+  response.content_length(reply.body.size());
+  if (!head_only) {
+    response.body() = std::move(reply.body);
+  }
   connection_.expires_after(limits_.read_timeout);
   auto [error, count] = co_await http::async_write(connection_, response, kUse);
   co_return !error && keep_alive;

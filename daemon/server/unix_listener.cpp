@@ -109,7 +109,7 @@ Result<UnixListener> UnixListener::listen(const std::filesystem::path& path, mod
   return UnixListener(std::move(fd), path, file);
 }
 
-void UnixListener::unlink() const {
+void UnixListener::withdraw() const {
   struct stat file{};
   if (::lstat(path_.c_str(), &file) == 0 && file.st_dev == device_ && file.st_ino == inode_) {
     ::unlink(path_.c_str());

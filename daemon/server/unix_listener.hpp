@@ -7,12 +7,12 @@
 #include <filesystem>
 #include <string>
 
+#include "daemon/server/listener.hpp"
 #include "maps/types/error.hpp"
-#include "maps/types/unique_fd.hpp"
 
 namespace ebpfnet::server {
 
-class UnixListener {
+class UnixListener final : public Listener {
 public:
   // `group`: owner group of the socket file; a group that does not exist, or "", leaves the
   // process's own. Refuses a path longer than the kernel takes (107 bytes), a file that is no
@@ -20,16 +20,14 @@ public:
   static Result<UnixListener> listen(const std::filesystem::path& path, mode_t mode,
                                      const std::string& group);
 
-  int fd() const { return fd_.get(); }
-  UniqueFd release_fd() { return std::move(fd_); }
   // Removes the file unless somebody else's has taken its place.
-  void unlink() const;
+  void withdraw() const override;
 
 private:
   UnixListener(UniqueFd fd, std::filesystem::path path, const struct stat& file)
-      : fd_(std::move(fd)), path_(std::move(path)), device_(file.st_dev), inode_(file.st_ino) {}
+      : Listener(std::move(fd)), path_(std::move(path)), device_(file.st_dev), inode_(file.st_ino) {
+  }
 
-  UniqueFd fd_;
   std::filesystem::path path_;
   dev_t device_;
   ino_t inode_;

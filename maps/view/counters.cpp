@@ -43,6 +43,12 @@ Result<void> Counters::reset(NetworkIndex network) {
   return {};
 }
 
+std::string_view path_label(unsigned path) {
+  constexpr std::string_view kLabels[] = {"local", "bridge", "out", "in", "host", "published"};
+  static_assert(std::size(kLabels) == EBN_PATH_PUBLISHED + 1);
+  return path < std::size(kLabels) ? kLabels[path] : std::string_view();
+}
+
 std::string_view drop_label(unsigned reason) {
   switch (reason) {
 #define EBN_LABEL(name, number, label, meaning)                                                    \

@@ -23,6 +23,8 @@ private:
   int cpus_ = 0;
 };
 
+// "local"; empty for a number that is not a path.
+std::string_view path_label(unsigned path);
 // "spoofed_ip"; empty for a number that is not a reason.
 std::string_view drop_label(unsigned reason);
 // "the source IP address is not the endpoint's"

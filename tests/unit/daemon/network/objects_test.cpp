@@ -91,9 +91,7 @@ protected:
     add("aaaa2222", "db");
     add("bbbb3333", "aaaa1");
   }
-  void add(const std::string& id, const std::string& name) {
-    registry_.sandboxes[id] = sandbox(id, name);
-  }
+  void add(const std::string& id, const std::string& name) { registry_.add(sandbox(id, name)); }
   std::string found(const std::string& ref) {
     const auto result = registry_.find_sandbox(ref);
     return result ? (*result)->id : result.error().message;
@@ -185,6 +183,17 @@ template <class Read> void damage(const Json& document, Read read) {
   }
 }
 
+TEST(Documents, NumbersAreWholeAndWithinTheirLimits) {
+  for (const Json& number : {Json(1.5), Json(1e300), Json(-1), Json(4294967296), Json("1")}) {
+    Json document = to_document(*network("cat"));
+    document["mtu"] = number;
+    const auto read = network_from_document("id", document);
+    ASSERT_FALSE(read) << number.dump();
+    EXPECT_NE(read.error().message.find("network id"), std::string::npos) << read.error().message;
+    EXPECT_NE(read.error().message.find(number.dump()), std::string::npos) << read.error().message;
+  }
+}
+
 TEST(Documents, ADamagedOneIsAnErrorAndNeverAnException) {
   const auto net = network("cat");
   damage(to_document(*net), network_from_document);
@@ -205,7 +214,7 @@ protected:
     box_->endpoints = {end};
     box_->config.labels = {{"tier", "front"}};
     registry_.networks[net_->id] = net_;
-    registry_.sandboxes[box_->id] = box_;
+    registry_.add(box_);
   }
   bool shown(const server::Filters& filters) { return matches(registry_, *box_, filters).value(); }
   bool listed(const server::Filters& filters) { return matches(*net_, filters).value(); }

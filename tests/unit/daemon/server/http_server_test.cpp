@@ -59,7 +59,7 @@ TEST(HttpServer, SaysWhatIsWrongWithPathAndMethod) {
   RawClient client(server.socket());
   RawReply unknown = client.ask("GET", "/nowhere");
   EXPECT_EQ(unknown.status, 404);
-  EXPECT_EQ(unknown.json()["message"], "no such API path: /nowhere");
+  EXPECT_EQ(unknown.json()["message"], "no such path: /nowhere");
   EXPECT_EQ(unknown.json()["code"], "not_found");
   RawReply method = client.ask("DELETE", "/echo/x");
   EXPECT_EQ(method.status, 405);

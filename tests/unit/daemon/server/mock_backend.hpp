@@ -1,5 +1,5 @@
 // The layer behind the server, replaced: tests say what each request must bring and what it is
-// answered.
+// answered. Compiled once, in mock_backend.cpp: GoogleMock's templates are large.
 #pragma once
 
 #include <gmock/gmock.h>
@@ -11,6 +11,8 @@ namespace ebpfnet::server {
 class MockBackend : public Backend {
 public:
   using Ref = const std::string&;
+  MockBackend();
+  ~MockBackend() override;
   MOCK_METHOD(Result<Json>, network_create, (const api::NetworkCreate&), (override));
   MOCK_METHOD(Result<Json>, network_list, (const Filters&), (override));
   MOCK_METHOD(Result<Json>, network_inspect, (Ref), (override));
@@ -36,3 +38,5 @@ public:
 };
 
 } // namespace ebpfnet::server
+
+extern template class testing::StrictMock<ebpfnet::server::MockBackend>;

@@ -7,15 +7,22 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include <boost/asio/io_context.hpp>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <ostream>
 #include <string>
-#include <thread>
 
 #include "daemon/server/http_server.hpp"
 #include "maps/types/unique_fd.hpp"
+
+// As text: to GoogleTest a JSON value is a container of containers, which compiles slowly and reads
+// badly.
+namespace nlohmann {
+inline void PrintTo(const json& value, std::ostream* out) {
+  *out << value.dump();
+}
+} // namespace nlohmann
 
 namespace ebpfnet::server {
 
@@ -35,29 +42,22 @@ private:
   std::filesystem::path path_;
 };
 
-// Runs an HttpServer until the end of the scope.
+// Runs an HttpServer until the end of the scope, on a unix socket unless it is given a listener.
 class TestServer {
 public:
-  explicit TestServer(Router router, Limits limits = {}) {
-    Options options{.socket = dir_ / "api.sock", .mode = 0660, .group = "", .limits = limits};
-    auto server = HttpServer::listen(loop_, options, std::move(router));
-    if (!server) {
-      throw std::runtime_error(server.error().story());
-    }
-    server_ = std::move(*server);
-    thread_ = std::thread([this] { loop_.run(); });
-  }
-  ~TestServer() {
-    loop_.stop();
-    thread_.join();
-  }
+  explicit TestServer(Router router, Limits limits = {});
+  TestServer(std::unique_ptr<Listener> listener, Router router, Options options);
+  ~TestServer();
+  TestServer(const TestServer&) = delete;
+  TestServer& operator=(const TestServer&) = delete;
   std::filesystem::path socket() const { return dir_ / "api.sock"; }
 
 private:
+  struct Running;
+  std::unique_ptr<Listener> listen();
+
   TempDir dir_;
-  boost::asio::io_context loop_{1};
-  std::unique_ptr<HttpServer> server_;
-  std::thread thread_;
+  std::unique_ptr<Running> running_;
 };
 
 struct RawReply {
@@ -70,6 +70,8 @@ struct RawReply {
 
 class RawClient {
 public:
+  // Of a connected socket.
+  explicit RawClient(UniqueFd fd) : fd_(std::move(fd)) {}
   explicit RawClient(const std::filesystem::path& path)
       : fd_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_un address{};

@@ -65,16 +65,16 @@ TEST(UnixListener, NamesADirectoryThatIsMissing) {
   EXPECT_EQ(listener.error().sys_errno, ENOENT);
 }
 
-TEST(UnixListener, UnlinksItsOwnFileOnly) {
+TEST(UnixListener, WithdrawsItsOwnFileOnly) {
   TempDir dir;
   auto first = UnixListener::listen(dir / "api.sock", 0660, "");
   ASSERT_TRUE(first);
   std::filesystem::remove(dir / "api.sock");
   auto second = UnixListener::listen(dir / "api.sock", 0660, "");
   ASSERT_TRUE(second);
-  first->unlink();
+  first->withdraw();
   EXPECT_TRUE(std::filesystem::exists(dir / "api.sock"));
-  second->unlink();
+  second->withdraw();
   EXPECT_FALSE(std::filesystem::exists(dir / "api.sock"));
 }
 
