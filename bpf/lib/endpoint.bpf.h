@@ -28,6 +28,43 @@ static __always_inline struct ebn_dest* destination(__u32 network, const struct 
   return bpf_map_lookup_elem(&destinations, &key);
 }
 
+// Where an address was found last: a slot, which the endpoint's record confirms or not. So nothing
+// here is ever stale, and a neighbour that is spoken to again costs array reads instead of a lookup
+// by a hash.
+enum {
+  HINTS = 4096,
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, HINTS);
+  __type(key, __u32);
+  __type(value, __u32);
+} hints SEC(".maps");
+
+_Static_assert(HINTS == 1 << (32 - 20), "neighbour_slot takes the upper bits of a hash");
+
+// The slot of the network's endpoint with that IPv4 address; 0: none.
+static __always_inline __u32 neighbour_slot(__u32 network, const struct ebn_addr* addr) {
+  // Multiplicative hashing (Knuth): neighbouring addresses get rows far from each other.
+  const __u32 row = ((addr->w[3] ^ network) * 2654435761U) >> 20;
+  __u32* hint = bpf_map_lookup_elem(&hints, &row);
+  if (!hint) {
+    return 0;
+  }
+  const __u32 known = *(volatile __u32*)hint; // once: other CPUs write it too
+  const struct ebn_endpoint* ep = endpoint_at(known);
+  if (ep && ep->network == network && ep->addr4.w[3] == addr->w[3]) {
+    return known;
+  }
+  const struct ebn_dest* dest = destination(network, addr);
+  if (!dest || dest->kind != EBN_DEST_ENDPOINT) {
+    return 0;
+  }
+  *hint = dest->slot;
+  return dest->slot;
+}
+
 static __always_inline bool too_big(const struct __sk_buff* skb, __u32 ip_len, __u16 mtu) {
   return !skb->gso_size && ip_len > mtu;
 }

@@ -81,13 +81,18 @@ static __always_inline bool rewrite_quoted_ip(struct __sk_buff* skb, __u32 ip_of
   return bpf_skb_store_bytes(skb, off, &quoted, sizeof quoted, 0) == 0;
 }
 
+// The quoted ports, or the quoted identifier; *diff is what their sum changed by.
 static __always_inline bool store_quoted_ports(struct __sk_buff* skb, const struct packet* back,
-                                               const struct translation* t) {
-  if (back->proto == EBN_PROTO_ICMP) {
-    const __be16 id = back->icmp_type == ICMP_ECHO ? t->dport : t->sport;
-    return bpf_skb_store_bytes(skb, back->l4_off + 4, &id, sizeof id, 0) == 0;
-  }
+                                               const struct translation* t, __u32* diff) {
   const __be16 ports[2] = {t->dport, t->sport};
+  const bool asked = back->icmp_type == ICMP_ECHO;
+  if (back->proto == EBN_PROTO_ICMP) {
+    *diff = csum_add32((__u16) ~(asked ? back->dport : back->sport), ports[!asked]);
+    return bpf_skb_store_bytes(skb, back->l4_off + 4, &ports[!asked], sizeof ports[0], 0) == 0;
+  }
+  *diff = csum_add32((__u16)~back->sport, t->sport);
+  *diff = csum_add32(*diff, (__u16)~back->dport);
+  *diff = csum_add32(*diff, t->dport);
   return bpf_skb_store_bytes(skb, back->l4_off, ports, sizeof ports, 0) == 0;
 }
 
@@ -99,13 +104,11 @@ static __always_inline bool rewrite_quoted_transport(struct __sk_buff* skb,
                                                      __u32 address_diff, __u32* body_diff) {
   const __u32 check_off = checksum_offset(back->proto);
   __be16 check = 0;
-  __u32 diff = csum_add32((__u16)~back->sport, t->sport);
-  diff = csum_add32(diff, (__u16)~back->dport);
-  diff = csum_add32(diff, t->dport);
-  *body_diff = diff;
-  if (!store_quoted_ports(skb, back, t)) {
+  __u32 diff = 0;
+  if (!store_quoted_ports(skb, back, t, &diff)) {
     return false;
   }
+  *body_diff = diff;
   if (back->ip_len < check_off + sizeof check) {
     return true;
   }
@@ -125,23 +128,28 @@ static __always_inline bool rewrite_quoted_transport(struct __sk_buff* skb,
   return bpf_skb_store_bytes(skb, back->l4_off + check_off, &check, sizeof check, 0) == 0;
 }
 
-// Translates the error p as *t translates a packet of *back; t->ttl is the error's own. False: the
-// packet is spoilt.
+// Translates the error p: the quoted packet as *t translates a packet of *back, the error's own
+// header as *outer says. False: the packet is spoilt.
 EBN_GLOBAL bool translate_error(struct __sk_buff* skb, const struct packet* p,
-                                const struct packet* back, const struct translation* t) {
+                                const struct packet* back, const struct translation* t,
+                                const struct translation* outer) {
   __u32 address_diff = 0;
   __u32 body_diff = 0;
-  if (!p || !back || !t ||
+  if (!p || !back || !t || !outer ||
       !rewrite_quoted_ip(skb, p->l4_off + ICMP_ERROR_HEADER, t, &address_diff) ||
       !rewrite_quoted_transport(skb, back, t, address_diff, &body_diff) ||
       bpf_l4_csum_replace(skb, p->l4_off + checksum_offset(EBN_PROTO_ICMP), 0, body_diff, 0)) {
     return false;
   }
-  struct translation outer = translation_of(p);
-  outer.src = addr_equal(&p->src, &back->src) ? t->src : outer.src;
-  outer.dst = addr_equal(&p->dst, &back->dst) ? t->dst : outer.dst;
-  outer.ttl = t->ttl;
-  return rewrite_ipv4_header(skb, &outer);
+  return rewrite_ipv4_header(skb, outer);
+}
+
+static __always_inline struct translation translation_swapping(const struct packet* p, __be32 old,
+                                                               __be32 new) {
+  struct translation out = translation_of(p);
+  out.src = out.src == old ? new : out.src;
+  out.dst = out.dst == old ? new : out.dst;
+  return out;
 }
 
 // Puts one address in the place of another as source and destination of p, and of what p quotes.
@@ -152,10 +160,11 @@ EBN_GLOBAL bool swap_address(struct __sk_buff* skb, const struct packet* p, __be
   if (!p) {
     return false;
   }
-  const bool quotes = is_icmp_error(p) && parse_quoted(skb, p, &back);
-  struct translation t = translation_of(quotes ? &back : p);
-  t.src = t.src == old ? new : t.src;
-  t.dst = t.dst == old ? new : t.dst;
-  t.ttl = p->ttl;
-  return quotes ? translate_error(skb, p, &back, &t) : translate(skb, p, &t);
+  const struct translation t = translation_swapping(p, old, new);
+  if (is_icmp_error(p) && parse_quoted(skb, p, &back)) {
+    const struct translation quoted = translation_swapping(&back, old, new);
+    return translate_error(skb, p, &back, &quoted, &t);
+  }
+  // Only what has ports has a transport header that is known and covers the addresses.
+  return p->has_ports ? translate(skb, p, &t) : rewrite_ipv4_header(skb, &t);
 }

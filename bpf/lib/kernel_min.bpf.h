@@ -24,6 +24,8 @@
 #define EBN_ETH_P_ARP 0x0806
 #define EBN_ETH_P_IPV6 0x86DD
 
+#define VLAN_VID_MASK 0x0fff // <linux/if_vlan.h>
+
 #define EBN_PROTO_ICMP 1
 #define EBN_PROTO_TCP 6
 #define EBN_PROTO_UDP 17

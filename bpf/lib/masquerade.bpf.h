@@ -33,31 +33,39 @@ static __always_inline bool host_socket_uses(struct __sk_buff* skb,
   return sk != NULL;
 }
 
-// Finds a free port for the flow `key` of p, starting at a random one, and reserves it. Returns the
-// port in host order, or a drop reason, negated. `slot` is the endpoint that sent p, `ifindex` the
-// way out.
+// A masqueraded flow: who sends and by which uplink, and what the outside sees of it.
+struct masq_source {
+  __u32 slot;
+  __u32 ifindex;
+  struct ebn_addr addr;
+  __be16 port;
+};
+
+// Finds a free port for the flow `key` of p, starting at a random one, and reserves it; slot and
+// ifindex of *out are given, address and port are the answer. 0 or a drop reason.
 EBN_GLOBAL int reserve_port(struct __sk_buff* skb, const struct packet* p,
-                            const struct ebn_flow_key* key, __u32 slot, __u32 ifindex) {
-  if (!p || !key) {
-    return -EBN_DROP_NO_FLOW;
+                            const struct ebn_flow_key* key, struct masq_source* out) {
+  if (!p || !key || !out) {
+    return EBN_DROP_NO_FLOW;
   }
   const __u32 ports = (__u32)cfg.masq_last - cfg.masq_first + 1;
   const __u32 start = bpf_get_prandom_u32();
   struct ebn_masq_key reserved = {};
   struct ebn_masq value = {};
+  const __u32 ifindex = out->ifindex;
   const struct ebn_uplink* uplink = bpf_map_lookup_elem(&uplinks, &ifindex);
   if (!uplink || addr_is_none(&uplink->addr4)) {
-    return -EBN_DROP_NO_UPLINK_ADDRESS;
+    return EBN_DROP_NO_UPLINK_ADDRESS;
   }
   if (!quota_take(key->sandbox)) {
-    return -EBN_DROP_FLOW_QUOTA;
+    return EBN_DROP_FLOW_QUOTA;
   }
   reserved.host = uplink->addr4;
   reserved.remote = p->dst;
   reserved.remote_port = p->dport;
   reserved.proto = p->proto;
   value.flow = *key;
-  value.slot = slot;
+  value.slot = out->slot;
   for (__u32 i = 0; i < MASQ_TRIES; i++) {
     // An odd stride near the golden ratio spreads the tries over the range.
     const __u16 port = cfg.masq_first + (start + i * 2654435761U) % ports;
@@ -65,35 +73,39 @@ EBN_GLOBAL int reserve_port(struct __sk_buff* skb, const struct packet* p,
     const int error = insert_new(&masq_ports, &reserved, &value);
     if (!error && !host_socket_uses(skb, &reserved)) {
       start_masq_timer(&reserved, timeout_new_seconds(p->proto) * (EBN_NS_PER_SEC / QUARTERS));
-      return port;
+      out->addr = reserved.host;
+      out->port = reserved.host_port;
+      return EBN_DROP_NONE;
     }
     if (!error) {
       bpf_map_delete_elem(&masq_ports, &reserved);
     } else if (error != -EBN_EEXIST) {
       quota_give(key->sandbox);
-      return -EBN_DROP_FLOW_TABLE_FULL;
+      return EBN_DROP_FLOW_TABLE_FULL;
     }
   }
   quota_give(key->sandbox);
-  return -EBN_DROP_PORTS_EXHAUSTED;
+  return EBN_DROP_PORTS_EXHAUSTED;
+}
+
+static __always_inline void masq_flow_of(struct ebn_flow* out, const struct packet* p, __u32 slot,
+                                         const struct ebn_addr* addr, __be16 port) {
+  __builtin_memset(out, 0, sizeof *out);
+  out->nat = *addr;
+  out->nat_port = port;
+  out->kind = EBN_FLOW_MASQUERADE;
+  out->proto = p->proto;
+  out->slot = slot;
+  out->active = 1;
+  out->created_ns = bpf_ktime_get_coarse_ns();
 }
 
 // Records the flow whose port is reserved. 0 or a drop reason; in the latter case the reservation's
 // timer ends it.
 static __noinline int record_masq_flow(const struct packet* p, const struct ebn_flow_key* key,
-                                       __u32 slot, __u32 ifindex, __u16 port) {
-  struct ebn_flow flow = {};
-  const struct ebn_uplink* uplink = bpf_map_lookup_elem(&uplinks, &ifindex);
-  if (!uplink) {
-    return EBN_DROP_NO_UPLINK_ADDRESS;
-  }
-  flow.nat = uplink->addr4;
-  flow.nat_port = bpf_htons(port);
-  flow.kind = EBN_FLOW_MASQUERADE;
-  flow.proto = p->proto;
-  flow.slot = slot;
-  flow.active = 1;
-  flow.created_ns = bpf_ktime_get_ns();
+                                       const struct masq_source* source) {
+  struct ebn_flow flow;
+  masq_flow_of(&flow, p, source->slot, &source->addr, source->port);
   return bpf_map_update_elem(&new_flows, key, &flow, BPF_ANY) ? EBN_DROP_FLOW_TABLE_FULL
                                                               : EBN_DROP_NONE;
 }
@@ -101,23 +113,17 @@ static __noinline int record_masq_flow(const struct packet* p, const struct ebn_
 // Puts back a flow whose reservation still stands, from the reply p. 0 or a drop reason.
 static __noinline int masq_restore(const struct packet* p, const struct ebn_flow_key* key,
                                    __u32 slot) {
-  struct ebn_flow flow = {};
-  flow.nat = p->dst;
-  flow.nat_port = p->dport;
-  flow.kind = EBN_FLOW_MASQUERADE;
-  flow.proto = p->proto;
-  flow.slot = slot;
-  flow.active = 1;
-  flow.created_ns = bpf_ktime_get_ns();
+  struct ebn_flow flow;
+  masq_flow_of(&flow, p, slot, &p->dst, p->dport);
   const int error = insert_new(&new_flows, key, &flow);
   return error && error != -EBN_EEXIST ? EBN_DROP_FLOW_TABLE_FULL : EBN_DROP_NONE;
 }
 
-// Begins a masqueraded flow: 0 or a drop reason.
+// Begins a masqueraded flow, as reserve_port does with *source: 0 or a drop reason.
 static __always_inline int masq_begin(struct __sk_buff* skb, const struct packet* p,
-                                      const struct ebn_flow_key* key, __u32 slot, __u32 ifindex) {
-  const int port = reserve_port(skb, p, key, slot, ifindex);
-  return port < 0 ? -port : record_masq_flow(p, key, slot, ifindex, (__u16)port);
+                                      const struct ebn_flow_key* key, struct masq_source* source) {
+  const int refused = reserve_port(skb, p, key, source);
+  return refused ? refused : record_masq_flow(p, key, source);
 }
 
 // Puts back the reservation of a live flow whose entry is gone, so that replies find it again.

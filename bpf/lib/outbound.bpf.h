@@ -114,11 +114,11 @@ static __always_inline struct verdict out_of_flow(struct __sk_buff* skb, const s
   if (way.kind == EBN_FLOW_NEIGHBOUR) {
     return to_neighbour_client(skb, p, &way);
   }
-  struct route route;
-  if (p->ttl <= 1 || !find_route(skb, p, ep->network, &route)) {
+  struct route* route = p->ttl > 1 ? find_route_again(skb, p, ep->network) : NULL;
+  if (!route) {
     return to_stack(skb, p, ep);
   }
-  return route_out(skb, p, ep, &way.nat, way.nat_port, &route);
+  return route_out(skb, p, ep, &way.nat, way.nat_port, route);
 }
 
 // Whether a packet without a flow may begin one towards the outside.
@@ -141,21 +141,17 @@ static __always_inline struct verdict reset_to_container(struct __sk_buff* skb,
 static __always_inline struct verdict masquerade_new(struct __sk_buff* skb, const struct packet* p,
                                                      const struct ebn_endpoint* ep, __u32 slot,
                                                      const struct ebn_flow_key* key) {
-  struct route route;
   if (!opens_flow(p)) {
     return reset_to_container(skb, p, slot);
   }
-  if (p->ttl <= 1 || !find_route(skb, p, ep->network, &route)) {
+  struct route* route = p->ttl > 1 ? find_route_again(skb, p, ep->network) : NULL;
+  if (!route) {
     return to_stack(skb, p, ep);
   }
-  const int refused = masq_begin(skb, p, key, slot, route.ifindex);
+  struct masq_source source = {slot, route->ifindex, {}, 0};
+  const int refused = masq_begin(skb, p, key, &source);
   if (refused) {
     return drop(refused);
   }
-  const struct ebn_flow* flow = bpf_map_lookup_elem(&new_flows, key);
-  if (!flow) {
-    return drop(EBN_DROP_FLOW_TABLE_FULL);
-  }
-  const struct ebn_addr nat = flow->nat;
-  return route_out(skb, p, ep, &nat, flow->nat_port, &route);
+  return route_out(skb, p, ep, &source.addr, source.port, route);
 }

@@ -60,52 +60,63 @@ static __always_inline struct ethhdr* ethernet_header(struct __sk_buff* skb) {
   return data + sizeof(struct ethhdr) <= (void*)(long)skb->data_end ? data : NULL;
 }
 
-static __always_inline bool parse_icmp(struct __sk_buff* skb, struct packet* p) {
-  struct icmp_echo_header icmp;
-  if (p->ip_len < p->l4_off - cfg.l2_len + sizeof icmp ||
-      bpf_skb_load_bytes(skb, p->l4_off, &icmp, sizeof icmp)) {
+// The transport header of `bytes`, readable in place: a helper's copy costs more than all of
+// parsing. `off` is that of an IPv4 header's end, at most 74 from the start. NULL: not there.
+static __always_inline const void* transport_header(struct __sk_buff* skb, __u32 off, __u32 bytes) {
+  const void* at = (void*)(long)skb->data + (off & 127);
+  if (at + bytes <= (void*)(long)skb->data_end) {
+    return at;
+  }
+  if (bpf_skb_pull_data(skb, off + bytes)) {
+    return NULL;
+  }
+  at = (void*)(long)skb->data + (off & 127);
+  return at + bytes <= (void*)(long)skb->data_end ? at : NULL;
+}
+
+static __always_inline bool parse_icmp(struct __sk_buff* skb, struct packet* p, __u32 l4_len) {
+  const struct icmp_echo_header* icmp =
+      l4_len < sizeof *icmp ? NULL : transport_header(skb, p->l4_off, sizeof *icmp);
+  if (!icmp) {
     return false;
   }
-  p->icmp_type = icmp.type;
-  if (icmp.type == ICMP_ECHO) {
-    p->sport = icmp.id;
+  p->icmp_type = icmp->type;
+  if (icmp->type == ICMP_ECHO) {
+    p->sport = icmp->id;
     p->has_ports = 1;
-  } else if (icmp.type == ICMP_ECHOREPLY) {
-    p->dport = icmp.id;
+  } else if (icmp->type == ICMP_ECHOREPLY) {
+    p->dport = icmp->id;
     p->has_ports = 1;
   }
   return true;
 }
 
-static __always_inline bool parse_tcp(struct __sk_buff* skb, struct packet* p) {
-  struct tcphdr tcp;
-  const __u32 l4_len = p->ip_len - (p->l4_off - cfg.l2_len);
-  if (l4_len < sizeof tcp || bpf_skb_load_bytes(skb, p->l4_off, &tcp, sizeof tcp)) {
+static __always_inline bool parse_tcp(struct __sk_buff* skb, struct packet* p, __u32 l4_len) {
+  const struct tcphdr* tcp =
+      l4_len < sizeof *tcp ? NULL : transport_header(skb, p->l4_off, sizeof *tcp);
+  if (!tcp || tcp->doff < 5 || (__u32)tcp->doff * 4 > l4_len) {
     return false;
   }
-  if (tcp.doff < 5 || (__u32)tcp.doff * 4 > l4_len) {
-    return false;
-  }
-  p->sport = tcp.source;
-  p->dport = tcp.dest;
-  p->tcp_flags = ((__u8*)&tcp)[13];
+  p->sport = tcp->source;
+  p->dport = tcp->dest;
+  p->tcp_flags = ((const __u8*)tcp)[13];
   p->has_ports = 1;
   return true;
 }
 
-static __always_inline bool parse_udp(struct __sk_buff* skb, struct packet* p) {
-  struct udphdr udp;
-  const __u32 l4_len = p->ip_len - (p->l4_off - cfg.l2_len);
-  if (l4_len < sizeof udp || bpf_skb_load_bytes(skb, p->l4_off, &udp, sizeof udp)) {
+static __always_inline bool parse_udp(struct __sk_buff* skb, struct packet* p, __u32 l4_len) {
+  const struct udphdr* udp =
+      l4_len < sizeof *udp ? NULL : transport_header(skb, p->l4_off, sizeof *udp);
+  if (!udp) {
     return false;
   }
-  const __u32 udp_len = bpf_ntohs(udp.len);
-  if (udp_len < sizeof udp ||
+  const __u32 udp_len = bpf_ntohs(udp->len);
+  if (udp_len < sizeof *udp ||
       (p->fragment == FRAGMENT_NONE && !skb->gso_size && udp_len > l4_len)) {
     return false;
   }
-  p->sport = udp.source;
-  p->dport = udp.dest;
+  p->sport = udp->source;
+  p->dport = udp->dest;
   p->has_ports = 1;
   return true;
 }
@@ -139,13 +150,14 @@ static __always_inline bool parse_ipv4(struct __sk_buff* skb, struct packet* p) 
     return true;
   }
   p->fragment = offset & 0x2000 ? FRAGMENT_FIRST : FRAGMENT_NONE;
+  const __u32 l4_len = p->ip_len - header_len;
   switch (p->proto) {
   case EBN_PROTO_TCP:
-    return parse_tcp(skb, p);
+    return parse_tcp(skb, p, l4_len);
   case EBN_PROTO_UDP:
-    return parse_udp(skb, p);
+    return parse_udp(skb, p, l4_len);
   case EBN_PROTO_ICMP:
-    return parse_icmp(skb, p);
+    return parse_icmp(skb, p, l4_len);
   default:
     return true;
   }

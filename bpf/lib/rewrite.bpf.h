@@ -64,33 +64,54 @@ static __always_inline __u32 checksum_offset(__u8 proto) {
   return proto == EBN_PROTO_TCP ? 16 : proto == EBN_PROTO_UDP ? 6 : 2;
 }
 
+// Writes the ports of TCP and UDP, in place where the header is (a helper call costs as much as a
+// map lookup).
+static __always_inline bool store_ports(struct __sk_buff* skb, __u32 l4_off, __be16 sport,
+                                        __be16 dport) {
+  const __be16 ports[2] = {sport, dport};
+  __be16* at = (void*)(long)skb->data + (l4_off & 127); // behind an IPv4 header: at most 74
+  if ((void*)(at + 2) > (void*)(long)skb->data_end || l4_off > 127) {
+    return bpf_skb_store_bytes(skb, l4_off, ports, sizeof ports, 0) == 0;
+  }
+  at[0] = sport;
+  at[1] = dport;
+  return true;
+}
+
+// Of an ICMP echo: the port of the side that asked. The other side's has no place in the packet.
+static __always_inline bool rewrite_identifier(struct __sk_buff* skb, const struct packet* p,
+                                               const struct translation* t) {
+  const bool asks = p->icmp_type == ICMP_ECHO;
+  const __be16 old = asks ? p->sport : p->dport;
+  const __be16 id = asks ? t->sport : t->dport;
+  return old == id || (!bpf_l4_csum_replace(skb, p->l4_off + checksum_offset(EBN_PROTO_ICMP), old,
+                                            id, sizeof id) &&
+                       !bpf_skb_store_bytes(skb, p->l4_off + 4, &id, sizeof id, 0));
+}
+
 static __always_inline bool rewrite_transport(struct __sk_buff* skb, const struct packet* p,
                                               const struct translation* t) {
   const __u32 check_off = p->l4_off + checksum_offset(p->proto);
   const __u64 zero_flag = p->proto == EBN_PROTO_UDP ? BPF_F_MARK_MANGLED_0 : 0;
-  if (p->proto != EBN_PROTO_ICMP) {
-    __u32 diff = csum_add32(~p->src.w[3], t->src);
-    diff = csum_add32(diff, ~p->dst.w[3]);
-    diff = csum_add32(diff, t->dst);
-    if (bpf_l4_csum_replace(skb, check_off, 0, diff, BPF_F_PSEUDO_HDR | zero_flag)) {
-      return false;
-    }
+  if (p->proto == EBN_PROTO_ICMP) {
+    return rewrite_identifier(skb, p, t);
+  }
+  __u32 diff = csum_add32(~p->src.w[3], t->src);
+  diff = csum_add32(diff, ~p->dst.w[3]);
+  diff = csum_add32(diff, t->dst);
+  if (bpf_l4_csum_replace(skb, check_off, 0, diff, BPF_F_PSEUDO_HDR | zero_flag)) {
+    return false;
   }
   if (p->sport == t->sport && p->dport == t->dport) {
     return true;
   }
-  __u32 diff = csum_add32((__u16)~p->sport, t->sport);
+  diff = csum_add32((__u16)~p->sport, t->sport);
   diff = csum_add32(diff, (__u16)~p->dport);
   diff = csum_add32(diff, t->dport);
   if (bpf_l4_csum_replace(skb, check_off, 0, diff, zero_flag)) {
     return false;
   }
-  if (p->proto == EBN_PROTO_ICMP) {
-    const __be16 id = p->icmp_type == ICMP_ECHO ? t->sport : t->dport;
-    return bpf_skb_store_bytes(skb, p->l4_off + 4, &id, sizeof id, 0) == 0;
-  }
-  const __be16 ports[2] = {t->sport, t->dport};
-  return bpf_skb_store_bytes(skb, p->l4_off, ports, sizeof ports, 0) == 0;
+  return store_ports(skb, p->l4_off, t->sport, t->dport);
 }
 
 // Applies the whole translation. A later fragment has no transport header: only its IP header

@@ -8,6 +8,7 @@
 
 struct route {
   __u32 ifindex;
+  __u32 mtu; // of the way; 0: not known
   struct bpf_redir_neigh next_hop;
 };
 
@@ -47,6 +48,7 @@ EBN_GLOBAL bool find_route(struct __sk_buff* skb, const struct packet* p, __u32 
     return false;
   }
   out->ifindex = fib.ifindex;
+  out->mtu = rc == BPF_FIB_LKUP_RET_SUCCESS ? fib.mtu_result : 0; // 5.12
   __builtin_memset(&out->next_hop, 0, sizeof out->next_hop);
   out->next_hop.nh_family = fib.family;
   if (fib.family == EBN_AF_INET) {
@@ -55,6 +57,70 @@ EBN_GLOBAL bool find_route(struct __sk_buff* skb, const struct packet* p, __u32 
     __builtin_memcpy(out->next_hop.ipv6_nh, fib.ipv6_dst, sizeof fib.ipv6_dst);
   }
   return true;
+}
+
+// The way that a flow took last. The routing table costs as much as all the rest of a packet of a
+// known flow, so it is asked again only after some ticks of the kernel's clock: a change of the
+// routes reaches a flow within ROUTE_TICKS / CONFIG_HZ seconds (16 to 160 ms), without anybody's
+// help, and a flow that is idle for that long asks every time.
+enum {
+  ROUTES = 1024, // flows remembered per CPU; two of one row take turns
+  ROUTE_TICKS = 16,
+};
+
+struct known_route {
+  __u64 asked; // ticks (bpf_jiffies64); 0: nothing is known
+  __be32 src;
+  __be32 dst;
+  __be16 sport;
+  __be16 dport;
+  __u32 network;
+  __u32 proto;
+  struct route route;
+};
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, ROUTES);
+  __type(key, __u32);
+  __type(value, struct known_route);
+} known_routes SEC(".maps");
+
+_Static_assert(ROUTES == 1 << (32 - 22), "find_route_again takes the upper bits of a hash");
+
+static __always_inline bool is_route_of(const struct known_route* known, const struct packet* p,
+                                        __u32 network) {
+  return known->src == p->src.w[3] && known->dst == p->dst.w[3] && known->sport == p->sport &&
+         known->dport == p->dport && known->network == network && known->proto == p->proto;
+}
+
+// As find_route for a packet before its translation. NULL: the host's stack shall answer.
+static __always_inline struct route* find_route_again(struct __sk_buff* skb, const struct packet* p,
+                                                      __u32 network) {
+  // Multiplicative hashing (Knuth): the upper bits of the product are the mixed ones.
+  const __u32 ports = (__u32)p->sport << 16 | p->dport;
+  const __u32 row = ((p->dst.w[3] ^ ports) * 2654435761U) >> 22;
+  struct known_route* known = bpf_map_lookup_elem(&known_routes, &row);
+  if (!known) {
+    return NULL;
+  }
+  const __u64 now = bpf_jiffies64();
+  if (now - known->asked < ROUTE_TICKS && is_route_of(known, p, network) &&
+      routed_len(skb, p) <= known->route.mtu) {
+    return &known->route;
+  }
+  known->asked = 0;
+  if (!find_route(skb, p, network, &known->route)) {
+    return NULL;
+  }
+  known->src = p->src.w[3];
+  known->dst = p->dst.w[3];
+  known->sport = p->sport;
+  known->dport = p->dport;
+  known->network = network;
+  known->proto = p->proto;
+  known->asked = known->route.mtu ? now : 0;
+  return &known->route;
 }
 
 static __always_inline struct verdict send_out(struct route* route) {

@@ -65,14 +65,14 @@ EBN_GLOBAL int publish_from_container(struct __sk_buff* skb, struct packet* p, _
                 v.reason == EBN_DROP_NO_FLOW ? reset_to_container(skb, p, slot) : v);
 }
 
-// An ICMP error that a sandbox sends about a packet of a translated flow: back to the sender of
-// that packet, as the packet looked there. NOT_OURS: of none, and nothing is changed.
+// An ICMP error that a sandbox sends to the sender of a packet of a translated flow: as the packet
+// looked there, and from the address that it was sent to, whoever behind the sandbox words it.
+// NOT_OURS: of no flow, and nothing is changed.
 EBN_GLOBAL int error_from_container(struct __sk_buff* skb, const struct packet* p, __u32 slot) {
   struct packet back;
   struct ebn_flow_key key;
-  struct route route;
   const struct ebn_endpoint* ep = endpoint_at(slot);
-  if (!p || !ep || !parse_quoted(skb, p, &back)) {
+  if (!p || !ep || !parse_quoted(skb, p, &back) || !addr_equal(&p->dst, &back.dst)) {
     return NOT_OURS;
   }
   flow_key(&key, ep->sandbox, back.proto, &back.src, back.sport, &back.dst, back.dport);
@@ -83,7 +83,7 @@ EBN_GLOBAL int error_from_container(struct __sk_buff* skb, const struct packet* 
   struct translation t = translation_of(&back);
   t.src = flow->nat.w[3];
   t.sport = flow->nat_port;
-  t.ttl = ttl_after_hop(p->ttl);
+  t.ttl = ttl_after_hop(p->ttl); // the error's own
   if (flow->kind == EBN_FLOW_NEIGHBOUR) {
     const __u32 client_slot = flow->peer_slot;
     const struct ebn_endpoint* client = endpoint_at(client_slot);
@@ -93,25 +93,30 @@ EBN_GLOBAL int error_from_container(struct __sk_buff* skb, const struct packet* 
     t.dst = client->addr4.w[3];
     t.dport = flow->peer_port;
     count(client->network, EBN_PATH_PUBLISHED, skb->len);
-    return finish(client->network, translate_error(skb, p, &back, &t)
+    return finish(client->network, translate_error(skb, p, &back, &t, &t)
                                        ? deliver_routed(skb, client_slot, client)
                                        : drop(EBN_DROP_WRITE_FAILED));
   }
-  if (!find_route(skb, p, ep->network, &route)) {
+  // The flow is of another network of the sandbox then.
+  const struct ebn_network* net = network_at(ep->network);
+  if (!net || net->flags & EBN_NET_INTERNAL) {
+    return finish(ep->network, drop(EBN_DROP_INTERNAL));
+  }
+  struct route* route = find_route_again(skb, p, ep->network);
+  if (!route) {
     return finish(ep->network, drop(EBN_DROP_NO_ROUTE));
   }
   count(ep->network, EBN_PATH_OUT, skb->len);
-  return finish(ep->network, translate_error(skb, p, &back, &t) ? send_out(&route)
-                                                                : drop(EBN_DROP_WRITE_FAILED));
+  return finish(ep->network, translate_error(skb, p, &back, &t, &t) ? send_out(route)
+                                                                    : drop(EBN_DROP_WRITE_FAILED));
 }
 
 // To an endpoint of the same network: bytes unchanged, one lookup. A server that serves neighbours
 // through a published port may be answering such a flow.
 static __always_inline struct verdict to_neighbour(struct __sk_buff* skb, struct packet* p,
                                                    const struct ebn_endpoint* ep,
-                                                   const struct ebn_network* net,
-                                                   const struct ebn_dest* dest, __u32 own_slot) {
-  const __u32 slot = dest->slot;
+                                                   const struct ebn_network* net, __u32 own_slot,
+                                                   const struct ebn_endpoint* to, __u32 slot) {
   // A later fragment of unknown ports is of a datagram whose first part went by untranslated.
   if (ep->flags & EBN_EP_NAT_LOCAL && needs_fragment_ports(p)) {
     fragment_ports(p, ep->sandbox);
@@ -133,7 +138,7 @@ static __always_inline struct verdict to_neighbour(struct __sk_buff* skb, struct
   if (net->flags & EBN_NET_NO_ICC) {
     return drop(EBN_DROP_NO_ICC);
   }
-  if (too_big(skb, p->ip_len, dest->mtu)) {
+  if (too_big(skb, p->ip_len, to->mtu)) {
     return drop(EBN_DROP_TOO_BIG);
   }
   count(ep->network, EBN_PATH_LOCAL, skb->len);
@@ -146,6 +151,9 @@ static __always_inline struct verdict routed_new(struct __sk_buff* skb, struct p
                                                  const struct ebn_network* net, __u32 slot,
                                                  const struct ebn_flow_key* key) {
   const struct ebn_dest* dest = destination(ep->network, &p->dst);
+  if (is_martian(p->src.w[3])) { // a DHCP client's question, which no router forwards
+    return drop(EBN_DROP_MARTIAN);
+  }
   if (dest && dest->kind == EBN_DEST_ENDPOINT) {
     const struct ebn_endpoint* neighbour = endpoint_at(dest->slot);
     if (!neighbour || net->flags & EBN_NET_NO_ICC) {
@@ -230,10 +238,17 @@ ipv4_from_container(struct __sk_buff* skb, const struct ebn_endpoint* ep, __u32 
   if (mac_equal(eth->h_dest, ep->gw_mac)) {
     return routed(skb, &p, ep, net, slot);
   }
-  if (!(eth->h_dest[0] & 1)) {
-    const struct ebn_dest* dest = destination(ep->network, &p.dst);
-    if (dest && dest->kind == EBN_DEST_ENDPOINT && mac_equal(eth->h_dest, dest->mac)) {
-      return to_neighbour(skb, &p, ep, net, dest, slot);
+  if (eth->h_dest[0] & 1) {
+    // The host would take it, and answer an address that means somebody else in another network.
+    if (!addr_is_none(&ep->host_addr) && is_host_address(&p.dst)) {
+      return drop(EBN_DROP_MARTIAN);
+    }
+  } else {
+    const __u32 to = neighbour_slot(ep->network, &p.dst);
+    const struct ebn_endpoint* neighbour = endpoint_at(to);
+    // Its own address is the bridge's to refuse.
+    if (neighbour && to != slot && mac_equal(eth->h_dest, neighbour->mac)) {
+      return to_neighbour(skb, &p, ep, net, slot, neighbour, to);
     }
   }
   count(ep->network, EBN_PATH_BRIDGE, skb->len);

@@ -106,9 +106,12 @@ static __always_inline struct verdict stray_segment(struct __sk_buff* skb, const
 // A client of a published port.
 EBN_GLOBAL int client_from_uplink(struct __sk_buff* skb, struct packet* p) {
   struct inbound* in = inbound_scratch();
-  const struct ebn_publish* record =
-      p && in ? find_published(published_chain(p->proto, p->dport), p) : NULL;
-  if (!record || !is_host_address(&p->dst)) {
+  if (!p || !in) {
+    return TC_ACT_UNSPEC;
+  }
+  const struct ebn_addr dst = p->dst;
+  const struct ebn_publish* record = find_published(published_chain(p->proto, p->dport), p);
+  if (!record || !is_host_address(&dst)) {
     return TC_ACT_UNSPEC;
   }
   in->slot = record->slot;
@@ -149,7 +152,11 @@ static __always_inline __u32 owner_of_quoted(const struct packet* back, struct t
   t->dst = server->addr4.w[3];
   t->dport = target_port(record, back->dport);
   flow_key(&key, server->sandbox, back->proto, &server->addr4, t->dport, &back->src, back->sport);
-  return flow_find(&key).flow ? record->slot : 0;
+  const struct ebn_flow* flow = flow_find(&key).flow;
+  return flow && flow->kind == EBN_FLOW_PUBLISHED && flow->nat_port == back->dport &&
+                 addr_equal(&flow->nat, &back->dst)
+             ? record->slot
+             : 0;
 }
 
 // An ICMP error about a packet that a sandbox sent through NAT: to the sandbox, as the packet
@@ -165,17 +172,26 @@ EBN_GLOBAL int error_from_uplink(struct __sk_buff* skb, const struct packet* p) 
   if (!ep || !addr_equal(&p->dst, &back.dst)) {
     return TC_ACT_UNSPEC;
   }
-  t.ttl = ttl_after_hop(p->ttl);
+  struct translation outer = translation_of(p); // from a router on the way, whose address stays
+  outer.dst = t.dst;
+  outer.ttl = ttl_after_hop(p->ttl);
   count(ep->network, EBN_PATH_IN, skb->len);
-  return finish(ep->network, translate_error(skb, p, &back, &t) ? deliver_routed(skb, slot, ep)
-                                                                : drop(EBN_DROP_WRITE_FAILED));
+  return finish(ep->network, translate_error(skb, p, &back, &t, &outer)
+                                 ? deliver_routed(skb, slot, ep)
+                                 : drop(EBN_DROP_WRITE_FAILED));
+}
+
+// A frame of a VLAN belongs to the VLAN's own device, where this program sees it again, untagged.
+// Number 0 is a priority and no VLAN (IEEE 802.1Q). The tag alone says nothing before Linux 6.2.
+static __always_inline bool is_of_vlan(const struct __sk_buff* skb) {
+  return skb->vlan_present && skb->vlan_tci & VLAN_VID_MASK;
 }
 
 SEC("tc")
 int tc_from_uplink(struct __sk_buff* skb) {
   struct packet p;
-  if (skb->protocol != bpf_htons(EBN_ETH_P_IP) || skb->pkt_type != EBN_PACKET_HOST ||
-      !parse_ipv4(skb, &p)) {
+  if (is_of_vlan(skb) || skb->protocol != bpf_htons(EBN_ETH_P_IP) ||
+      skb->pkt_type != EBN_PACKET_HOST || !parse_ipv4(skb, &p)) {
     return TC_ACT_UNSPEC;
   }
   if (needs_fragment_ports(&p) && !fragment_ports(&p, 0)) {

@@ -15,10 +15,11 @@ static __always_inline enum ebn_drop_reason refusal(const struct __sk_buff* skb,
   const __u32 from = skb->ingress_ifindex;
   const struct ebn_endpoint* sender = endpoint_of(from);
   const struct ebn_network* net = network_at(ep->network);
-  if (from == 0 || from == EBN_BRIDGE_IFINDEX_BASE + ep->network) {
+  if (from == 0) {
     return EBN_DROP_NONE;
   }
-  if (sender && sender->network == ep->network) {
+  // Also what the host routed back into the network came from an endpoint of it.
+  if (from == EBN_BRIDGE_IFINDEX_BASE + ep->network || (sender && sender->network == ep->network)) {
     return net && net->flags & EBN_NET_NO_ICC ? EBN_DROP_NO_ICC : EBN_DROP_NONE;
   }
   if (sender || from - EBN_BRIDGE_IFINDEX_BASE < EBN_MAX_NETWORKS) {

@@ -27,6 +27,9 @@ EBN_GLOBAL int stray(struct __sk_buff* skb, __u32 network) {
   }
   const __u32 slot = sender_of(network, &p.src);
   const struct ebn_endpoint* ep = endpoint_at(slot);
+  if (!ep && is_host_address(&p.src)) { // translated already, on a device above this one (a VLAN)
+    return TC_ACT_UNSPEC;
+  }
   if (!ep || ep->network != network) {
     return finish(network, drop(EBN_DROP_SPOOFED_IP));
   }
@@ -38,24 +41,22 @@ EBN_GLOBAL int stray(struct __sk_buff* skb, __u32 network) {
   }
   struct ebn_flow_key key;
   flow_key(&key, ep->sandbox, p.proto, &ep->addr4, p.sport, &p.dst, p.dport);
-  struct flow_ref found = flow_find(&key);
-  if (!found.flow && !(net->flags & EBN_NET_MASQUERADE)) {
+  struct masq_source source = {slot, skb->ifindex, {}, 0};
+  const struct ebn_flow* flow = flow_find(&key).flow;
+  if (flow) {
+    source.addr = flow->nat;
+    source.port = flow->nat_port;
+  } else if (!(net->flags & EBN_NET_MASQUERADE)) {
     return finish(network, drop(EBN_DROP_NO_MASQUERADE));
-  }
-  if (!found.flow) {
-    const int refused =
-        opens_flow(&p) ? masq_begin(skb, &p, &key, slot, skb->ifindex) : EBN_DROP_NO_FLOW;
+  } else {
+    const int refused = opens_flow(&p) ? masq_begin(skb, &p, &key, &source) : EBN_DROP_NO_FLOW;
     if (refused) {
       return finish(network, drop(refused));
     }
-    found = flow_find(&key);
-  }
-  if (!found.flow) {
-    return finish(network, drop(EBN_DROP_FLOW_TABLE_FULL));
   }
   struct translation t = translation_of(&p);
-  t.src = found.flow->nat.w[3];
-  t.sport = found.flow->nat_port;
+  t.src = source.addr.w[3];
+  t.sport = source.port;
   count(network, EBN_PATH_OUT, skb->len);
   return finish(network, translate(skb, &p, &t) ? to_kernel() : drop(EBN_DROP_WRITE_FAILED));
 }

@@ -10,6 +10,8 @@ enum ebn_endpoint_flags {
   EBN_EP_SPOOF_OK = 1 << 1,  // source addresses are not checked (-o com.ebpfnet.spoof_check=off)
 };
 
+// An address of a network is in one record at a time: a record is cleared before its address is
+// given away.
 struct ebn_endpoint {
   __u32 network; // index; 0: the slot is free, nothing passes
   __u32 sandbox;

@@ -51,7 +51,7 @@ struct ebn_flow {
   __u8 unchecked;     // packets since the reserved tuple was last seen in place
   __u8 pad[2];
   __u32 peer_sandbox; // EBN_FLOW_NEIGHBOUR: whose the client's endpoint was
-  __u64 created_ns;   // monotonic clock
+  __u64 created_ns;   // coarse monotonic clock: of the last tick
   struct bpf_timer timer;
 };
 EBN_ASSERT_SIZE(struct ebn_flow, 64);

@@ -29,6 +29,7 @@ Result<std::unique_ptr<Maps>> Maps::open(const std::filesystem::path& directory)
   TRY_VOID(open_view(directory, "flows", maps->flows));
   TRY_VOID(open_view(directory, "new_flows", maps->new_flows));
   TRY_VOID(open_view(directory, "masq_ports", maps->masq_ports));
+  TRY_VOID(open_view(directory, "fragments", maps->fragments));
   TRY_VOID(open_view(directory, "sandbox_flows", maps->sandbox_flows));
   TRY_VOID(open_view(directory, "published", maps->published));
   TRY_VOID(open_view(directory, "uplinks", maps->uplinks));

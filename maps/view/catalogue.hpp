@@ -46,6 +46,7 @@ struct Maps {
   MapView<ebn_flow_key, ebn_flow> flows;
   MapView<ebn_flow_key, ebn_flow> new_flows;
   MapView<ebn_masq_key, ebn_masq> masq_ports;
+  MapView<ebn_fragment_key, ebn_fragment> fragments;
   MapView<__u32, __u32> sandbox_flows;
   MapView<__u32, ebn_publish> published;
   MapView<__u32, ebn_uplink> uplinks;

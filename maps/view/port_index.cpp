@@ -51,6 +51,14 @@ void PortIndex::set(std::uint8_t protocol, std::uint16_t first, std::uint16_t la
   }
 }
 
+std::size_t PortIndex::count() const {
+  std::size_t out = 0;
+  for (std::size_t row = 0; row < EBN_PORT_ROWS; ++row) {
+    out += __atomic_load_n(&rows_[row], __ATOMIC_RELAXED) != 0 ? 1 : 0;
+  }
+  return out;
+}
+
 std::uint32_t PortIndex::get(std::uint8_t protocol, std::uint16_t port) const {
   return static_cast<std::uint32_t>(
       __atomic_load_n(&rows_[row_of(protocol, port)], __ATOMIC_ACQUIRE));

@@ -3,6 +3,7 @@
 // system call. Stores of a row are atomic.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "maps/abi/publish.h"
@@ -26,6 +27,8 @@ public:
   // them.
   void set(std::uint8_t protocol, std::uint16_t first, std::uint16_t last, std::uint32_t record);
   std::uint32_t get(std::uint8_t protocol, std::uint16_t port) const;
+  // Ports of both protocols that lead to a record. Reads the whole index, 1 MB.
+  std::size_t count() const;
 
 private:
   UniqueFd map_;

@@ -181,6 +181,52 @@ TEST_F(IcmpError, FromAServerReachesItsNeighbour) {
   EXPECT_EQ(out.bytes, expected.bytes());
 }
 
+TEST_F(IcmpError, ByAnotherInterfaceShowsTheAddressOfTheFlowAndLeavesNoInternalNetwork) {
+  Frame inside;
+  const Frame outside = masquerade(udp(), &inside);
+  Frame reply = answer_to(outside, udp());
+  Frame reply_inside = reply;
+  reply_inside.dst = world().at(kCatWeb).ip;
+  reply_inside.dport = 40000;
+  for (const std::uint32_t slot : {kDogWeb, kInternalA}) {
+    ebn_endpoint record = world().maps().endpoints.get(slot).value().value();
+    record.sandbox = world().at(kCatWeb).sandbox();
+    ASSERT_TRUE(succeeded(world().maps().endpoints.put(slot, record)));
+  }
+  const Frame sent = to_gateway(world(), kDogWeb, kServer, icmp_error(11, 0, reply_inside, 28));
+  Frame expected = sent;
+  expected.src = world().host();
+  expected.ttl = 63;
+  expected.payload = icmp_error(11, 0, reply, 28).payload;
+  EXPECT_EQ(world().from_container(kDogWeb, sent.bytes()).bytes, expected.bytes());
+  const Frame internal =
+      to_gateway(world(), kInternalA, kServer, icmp_error(11, 0, reply_inside, 28));
+  EXPECT_EQ(world().from_container(kInternalA, internal.bytes()).action, kShot);
+  EXPECT_EQ(world().drops(kInternal, EBN_DROP_INTERNAL), 1U);
+}
+
+TEST_F(IcmpError, ToAnybodyButTheSenderOfWhatItQuotesDoesNotLeave) {
+  Frame inside;
+  const Frame outside = masquerade(udp(), &inside);
+  Frame reply = answer_to(outside, udp());
+  reply.dst = world().at(kCatWeb).ip;
+  reply.dport = 40000;
+  const Frame sent = to_gateway(world(), kCatWeb, kClient, icmp_error(3, 3, reply, 28));
+  EXPECT_EQ(world().from_container(kCatWeb, sent.bytes()).action, kShot);
+  EXPECT_EQ(world().drops(kCat, EBN_DROP_UNSUPPORTED_PROTOCOL), 1U);
+}
+
+TEST_F(IcmpError, AboutAnotherAddressOfTheServedPortStaysWithTheHost) {
+  world().publish(kUdp, 8000, 8000, {}, kCatWeb, 5000);
+  const Frame request = from_outside(world(), kClient, udp());
+  ASSERT_EQ(world().from_uplink(request.bytes()).action, kRedirect);
+  Frame other = answer_to(request, udp());
+  other.src = ip("192.0.2.99");
+  Frame error = from_router({3, 3}, other, 28);
+  error.dst = other.src;
+  expect_untouched(error);
+}
+
 TEST_F(IcmpError, OfNoFlowDoesNotLeave) {
   Frame quoted = udp();
   quoted.src = kClient;
@@ -216,6 +262,13 @@ TEST_F(IcmpError, ShowsTheHostAndATwinTheAddressThatEachKnows) {
   const Outcome out = world().to_container(kTwinWeb, 0, back.bytes());
   EXPECT_EQ(out.action, kUnspec);
   EXPECT_EQ(out.bytes, arrived.bytes());
+
+  Frame foreign = udp(); // of which the twin is no party: only the error's own header changes
+  foreign.src = kClient;
+  foreign.dst = kServer;
+  back.payload = icmp_error(11, 0, foreign, 28).payload;
+  arrived.payload = back.payload;
+  EXPECT_EQ(world().to_container(kTwinWeb, 0, back.bytes()).bytes, arrived.bytes());
 }
 
 } // namespace

@@ -19,10 +19,10 @@ namespace {
 const IpAddress kPeer = ip("198.18.0.2");
 const IpAddress kTunnelAddress = ip("198.18.0.1");
 
-class Layer3Uplink : public PacketTest {
+class Layer3Uplink : public LivePacketTest {
 protected:
   void SetUp() override {
-    PacketTest::SetUp();
+    LivePacketTest::SetUp();
     if (IsSkipped()) {
       return;
     }

@@ -14,10 +14,10 @@ namespace {
 const IpAddress kServer = ip("203.0.113.7");
 const IpAddress kRouter = ip("192.0.2.1");
 
-class Live : public PacketTest {
+class Live : public LivePacketTest {
 protected:
   void SetUp() override {
-    PacketTest::SetUp();
+    LivePacketTest::SetUp();
     if (IsSkipped()) {
       return;
     }
@@ -96,6 +96,7 @@ TEST_F(Live, FragmentsOfThePathThroughTheStackAreMasqueraded) {
   Wire router = outside();
   Wire web = sandbox(kCatWeb);
   Frame sent = to_gateway(world(), kCatWeb, kServer, udp());
+  sent.sport = 40106; // a flow that does not remember the larger MTU from a moment ago
   sent.fragment = 0;
   sent.payload.assign(1400, 'x');
   web.send(sent.bytes());
@@ -132,6 +133,25 @@ TEST_F(Live, DropsVlanTagsThatTheDeviceTookOff) {
   tagged.insert(tagged.end(), inner.begin(), inner.end());
   web.send(ethernet(world().at(kCatDb).mac, world().at(kCatWeb).mac, 0x8100, tagged));
   EXPECT_EQ(world().drops(kCat, EBN_DROP_VLAN_TAGGED), 1U);
+}
+
+TEST_F(Live, LeavesFramesOfAVlanToTheDeviceOfTheVlan) {
+  world().publish(kUdp, 8000, 8000, {}, kCatWeb, 5000);
+  Wire router = outside();
+  Wire web = sandbox(kCatWeb);
+  const auto tagged = [&](std::uint8_t vlan, std::uint16_t source_port) {
+    Frame frame = udp();
+    frame.sport = source_port;
+    frame = from_outside(world(), kServer, frame);
+    Bytes body = {0, vlan, 8, 0};
+    const Bytes packet = frame.ip_packet();
+    body.insert(body.end(), packet.begin(), packet.end());
+    router.send(ethernet(world().uplink_mac(), world().router_mac(), 0x8100, body));
+  };
+  tagged(5, 51005);
+  tagged(0, 51000); // a priority, no VLAN
+  EXPECT_EQ(source_port(web.receive()), 51000);
+  EXPECT_EQ(world().packets(kCat, EBN_PATH_IN), 1U);
 }
 
 TEST_F(Live, RefusesWhatTheHostForwardsToAnEndpoint) {

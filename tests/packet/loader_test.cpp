@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "daemon/netlink/link.hpp"
+#include "loader/link.hpp"
 #include "loader/schema.hpp"
 #include "loader/tc_attach.hpp"
 #include "tests/packet/live.hpp"
@@ -20,7 +21,7 @@ namespace {
 
 using loader::Hook;
 
-class Loader : public PacketTest {};
+class Loader : public LivePacketTest {};
 
 bpf_prog_info info_of(int program) {
   bpf_prog_info info{};
@@ -48,12 +49,33 @@ TEST_F(Loader, FindsItsMapsAgainAndPutsNewProgramsInThePlaceOfTheOld) {
   const auto endpoint = (*second)->maps().endpoints.get(kCatWeb).value();
   ASSERT_TRUE(endpoint.has_value());
   EXPECT_EQ(endpoint->network, kCat);
+  EXPECT_TRUE(world().plane().serves_container(veth).value());
+  EXPECT_FALSE((*second)->serves_container(veth).value()) << "its programs are not there yet";
   EXPECT_TRUE(succeeded((*second)->attach_container(veth)));
-  EXPECT_TRUE(succeeded((*second)->detach_container(veth)));
-  EXPECT_TRUE(succeeded((*second)->detach_container(veth)));
-  if ((*second)->features().tcx) {
-    EXPECT_TRUE((*second)->pinned("tc_from_container").value().empty());
+  EXPECT_TRUE((*second)->serves_container(veth).value());
+  EXPECT_FALSE(world().plane().serves_container(veth).value());
+}
+
+TEST_F(Loader, AFilterTakesThePlaceOfTheLinkOfAnEarlierBuild) {
+  if (!world().plane().features().tcx) {
+    GTEST_SKIP() << "this kernel has no tcx links (6.6)";
   }
+  const IfIndex known(world().at(kCatWeb).veth());
+  const IfIndex forgotten(world().at(kCatDb).veth());
+  const auto pins = world().bpffs() / "v1" / "links" / "tc_from_container";
+  std::filesystem::create_directories(pins);
+  const int program = world().plane().program_fd("tc_from_container").value();
+  for (const IfIndex veth : {known, forgotten}) {
+    ASSERT_TRUE(succeeded(
+        loader::attach_tcx(program, veth, Hook::tc_ingress, pins / std::to_string(veth.value))));
+  }
+  auto second = loader::DataPlane::open({world().bpffs(), world().config()});
+  ASSERT_TRUE(succeeded(second));
+  EXPECT_TRUE(succeeded((*second)->attach_container(known)));
+  EXPECT_FALSE(std::filesystem::exists(pins / std::to_string(known.value)));
+  EXPECT_TRUE(std::filesystem::exists(pins / std::to_string(forgotten.value)));
+  EXPECT_TRUE(succeeded((*second)->end_former_links()));
+  EXPECT_TRUE(std::filesystem::is_empty(pins));
 }
 
 TEST_F(Loader, SaysWhichInterfaceIsMissing) {
@@ -70,10 +92,10 @@ TEST_F(Loader, RefusesADirectoryThatIsNoBpfFileSystemWithTheCure) {
 }
 
 // Beside others. A foreign program that passes everything on, on the same hook of the same device.
-class BesideOthers : public PacketTest {
+class BesideOthers : public LivePacketTest {
 protected:
   void SetUp() override {
-    PacketTest::SetUp();
+    LivePacketTest::SetUp();
     if (IsSkipped()) {
       return;
     }
@@ -103,6 +125,8 @@ protected:
 };
 
 TEST_F(BesideOthers, AClsactFilterRunsGoesOnAndStaysWhenOursLeaves) {
+  ASSERT_TRUE(succeeded(loader::ensure_clsact(veth())));
+  ASSERT_TRUE(succeeded(loader::ensure_clsact(veth())));
   ASSERT_TRUE(succeeded(loader::attach_clsact(ours_, veth(), Hook::tc_ingress)));
   LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = static_cast<int>(veth().value),
               .attach_point = BPF_TC_INGRESS);
@@ -127,15 +151,16 @@ TEST_F(BesideOthers, ATcxLinkRunsGoesOnAndStaysWhenOursLeaves) {
   if (!world().plane().features().tcx) {
     GTEST_SKIP() << "this kernel has no tcx links (6.6)";
   }
-  ASSERT_TRUE(succeeded(world().plane().attach_container(veth())));
+  const auto pin = world().bpffs() / "beside";
+  ASSERT_TRUE(succeeded(loader::attach_tcx(ours_, veth(), Hook::tc_ingress, pin)));
   const UniqueFd link(::bpf_link_create(foreign_.get(), static_cast<int>(veth().value),
                                         static_cast<bpf_attach_type>(loader::kTcxIngress),
                                         nullptr));
   ASSERT_TRUE(link) << std::strerror(errno);
   expect_runs(1, 1);
-  ASSERT_TRUE(succeeded(world().plane().attach_container(veth()))); // replaces
+  ASSERT_TRUE(succeeded(loader::attach_tcx(ours_, veth(), Hook::tc_ingress, pin))); // replaces
   expect_runs(1, 1);
-  ASSERT_TRUE(succeeded(world().plane().detach_container(veth())));
+  ASSERT_TRUE(succeeded(loader::detach_link(pin)));
   expect_runs(0, 1);
 }
 
@@ -194,13 +219,13 @@ TEST_F(Schema, MigratesStepByStep) {
 
 // The hold on published ports
 
-class BindHold : public PacketTest {
+class BindHold : public LivePacketTest {
 protected:
   static void SetUpTestSuite() {
     if (::geteuid() != 0) {
       return;
     }
-    PacketTest::SetUpTestSuite();
+    LivePacketTest::SetUpTestSuite();
     const auto path = world().directory() / "cgroup2";
     std::filesystem::create_directory(path);
     if (::mount("none", path.c_str(), "cgroup2", 0, nullptr) != 0) {
@@ -218,10 +243,10 @@ protected:
     if (!cgroup_.empty()) {
       ::rmdir(cgroup_.c_str());
     }
-    PacketTest::TearDownTestSuite();
+    LivePacketTest::TearDownTestSuite();
   }
   void SetUp() override {
-    PacketTest::SetUp();
+    LivePacketTest::SetUp();
     if (!IsSkipped() && !plane_->features().set_retval) {
       GTEST_SKIP() << "this kernel has no bpf_set_retval (5.18)";
     }

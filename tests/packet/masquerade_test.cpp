@@ -152,6 +152,15 @@ TEST_F(Masquerade, MapsPingIdentifiersSoThatEqualOnesDoNotMeet) {
   EXPECT_EQ(outside_ids.size(), 2U);
 }
 
+TEST_F(Masquerade, KeepsTheChecksumOfAnEchoReplyWhoseIdentifierMeetsAFlow) {
+  // With the identifier 0 a request and an unasked reply have the same key.
+  const Frame request = to_gateway(world(), kCatWeb, kServer, echo(0));
+  ASSERT_EQ(world().from_container(kCatWeb, request.bytes()).action, kRedirect);
+  const Frame reply = to_gateway(world(), kCatWeb, kServer, echo_reply(0));
+  const Frame expected = outside_of(world(), reply, 0);
+  EXPECT_EQ(world().from_container(kCatWeb, reply.bytes()).bytes, expected.bytes());
+}
+
 TEST_F(Masquerade, LeavesAnAbsentUdpChecksumAbsent) {
   Frame request = outbound(kCatWeb, kServer, udp());
   request.without_checksum = true;

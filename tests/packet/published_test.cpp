@@ -202,6 +202,15 @@ TEST_F(Published, RefusesAddressesOfTheInsideFromOutside) {
   }
 }
 
+TEST_F(Published, AnswersNobodyWhoseAddressCannotBeOutside) {
+  world().publish(kTcp, 8000, 8000, kAnyAddress, kCatWeb, 5000);
+  for (const char* forged : {"172.18.0.3", "127.0.0.1", "0.0.0.0", "224.0.0.1"}) {
+    Frame stray = request(tcp(kAck));
+    stray.src = ip(forged);
+    expect_drop(stray, EBN_DROP_MARTIAN);
+  }
+}
+
 TEST_F(Published, KeepsInternalNetworksClosed) {
   world().publish(kTcp, 8000, 8000, kAnyAddress, kInternalA, 5000);
   EXPECT_EQ(world().from_uplink(request(tcp(kSyn)).bytes()).action, kShot);

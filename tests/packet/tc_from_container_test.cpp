@@ -69,6 +69,22 @@ TEST_F(TcFromContainer, LetsDhcpClientsAskWithoutAnAddress) {
   expect_drop(kCatWeb, frame.bytes(), EBN_DROP_SPOOFED_IP);
 }
 
+TEST_F(TcFromContainer, RoutesNothingThatHasNoSourceAddress) {
+  world().publish(kUdp, 67, 67, {}, kDogWeb, 67);
+  for (const IpAddress& to : {world().host(), world().at(kCatDb).ip, ip("203.0.113.7")}) {
+    Frame frame = udp(); // a DHCP client's
+    frame.sport = 68;
+    frame.dport = 67;
+    frame = to_gateway(world(), kCatWeb, to, frame);
+    frame.src = ip("0.0.0.0");
+    expect_drop(kCatWeb, frame.bytes(), EBN_DROP_MARTIAN);
+  }
+}
+
+TEST_F(TcFromContainer, LeavesWhatASandboxSendsToItselfToTheBridge) {
+  expect_bridged(kCatWeb, to_neighbour(world(), kCatWeb, kCatWeb, udp()).bytes());
+}
+
 TEST_F(TcFromContainer, GivesBroadcastAndMulticastToTheBridge) {
   Frame frame = to_neighbour(world(), kCatWeb, kCatDb, udp());
   frame.eth_dst = broadcast();
@@ -190,6 +206,31 @@ TEST_F(TcFromContainer, ShowsTheHostAUniqueAddressForEqualSubnets) {
   const Outcome out = world().from_container(kTwinWeb, sent.bytes());
   EXPECT_EQ(out.action, kUnspec);
   EXPECT_EQ(out.bytes, expected.bytes());
+}
+
+TEST_F(TcFromContainer, ChangesNothingButTheAddressInProtocolsItDoesNotKnow) {
+  for (const std::size_t length : {0U, 3U, 40U}) {
+    Frame sent = to_gateway(world(), kTwinWeb, world().at(kTwinWeb).gateway, udp());
+    sent.proto = 47; // GRE
+    sent.payload.assign(length, 0x5a);
+    Frame expected = sent;
+    expected.src = world().at(kTwinWeb).host_address;
+    const Outcome out = world().from_container(kTwinWeb, sent.bytes());
+    EXPECT_EQ(out.action, kUnspec);
+    EXPECT_EQ(out.bytes, expected.bytes());
+  }
+}
+
+TEST_F(TcFromContainer, KeepsAnAddressThatTheHostTakesForSomebodyElsesFromTheHost) {
+  const Endpoint& twin = world().at(kTwinWeb);
+  for (const IpAddress& address : {twin.gateway, world().host()}) {
+    Frame frame = to_gateway(world(), kTwinWeb, address, udp());
+    frame.eth_dst = broadcast(); // bridged: the host would answer the address that it sees
+    expect_drop(kTwinWeb, frame.bytes(), EBN_DROP_MARTIAN);
+  }
+  Frame frame = to_neighbour(world(), kTwinWeb, kTwinDb, udp());
+  frame.eth_dst = broadcast();
+  expect_bridged(kTwinWeb, frame.bytes());
 }
 
 TEST_F(TcFromContainer, DropsWhatExceedsTheNeighboursMtu) {

@@ -49,6 +49,10 @@ TEST_F(TcToContainer, DropsWhatTheBridgeCarriesWhereNeighboursMayNotTalk) {
   expect_dropped(kNoIccA, world().at(kNoIccB).veth(), EBN_DROP_NO_ICC);
 }
 
+TEST_F(TcToContainer, DropsWhatTheHostRoutesBackWhereNeighboursMayNotTalk) {
+  expect_dropped(kNoIccA, world().at(kNoIccA).bridge(), EBN_DROP_NO_ICC);
+}
+
 TEST_F(TcToContainer, DropsWhatTheHostRoutedFromAnotherNetwork) {
   expect_dropped(kCatWeb, world().at(kDogWeb).bridge(), EBN_DROP_ISOLATED);
 }

@@ -73,6 +73,15 @@ TEST_F(TcToUplink, NeverLetsASandboxesAddressOut) {
   expect_dropped(kCat, gre.bytes(), EBN_DROP_UNSUPPORTED_PROTOCOL);
 }
 
+TEST_F(TcToUplink, LeavesAloneWhatADeviceAboveItTranslated) {
+  // The uplink under a VLAN that is an uplink too.
+  const Bytes translated = forwarded(world().host(), udp()).bytes();
+  const Outcome out = world().to_uplink(kCat, translated);
+  EXPECT_EQ(out.action, kUnspec);
+  EXPECT_EQ(out.bytes, translated);
+  EXPECT_EQ(world().all_drops(), 0U);
+}
+
 TEST_F(TcToUplink, KeepsTheMasqueradeSettingOfTheNetwork) {
   world().set_network_flags(kCat, EBN_NET_IN_USE);
   expect_dropped(kCat, forwarded(world().at(kCatWeb).ip, udp()).bytes(), EBN_DROP_NO_MASQUERADE);

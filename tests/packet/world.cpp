@@ -48,6 +48,7 @@ constexpr EndpointRow kEndpointRows[kSlots] = {
     {kNoIcc, "10.77.0.2", ""},
     {kNoIcc, "10.77.0.3", ""},
     {kTwin, "172.18.0.2", "100.64.0.8"},
+    {kTwin, "172.18.0.3", "100.64.0.9"},
 };
 
 // What a test cannot go on without. The message reaches GoogleTest as a failed suite.
@@ -81,7 +82,31 @@ template <class Key, class Value> void clear(view::MapView<Key, Value>& map) {
   }
 }
 
+// GoogleTest ends it, not the end of the process: by then libraries that it needs may be gone.
+class Present : public testing::Environment {
+public:
+  void TearDown() override { world.reset(); }
+
+  std::unique_ptr<World> world;
+  ebn_config (*config)() = nullptr;
+};
+auto* const present =
+    static_cast<Present*>(testing::AddGlobalTestEnvironment(std::make_unique<Present>().release()));
+
 } // namespace
+
+World& world_with(ebn_config (*config)()) {
+  if (!present->world || present->config != config) {
+    present->world.reset(); // a process stands in one network namespace only
+    present->world = std::make_unique<World>(config());
+    present->config = config;
+  }
+  return *present->world;
+}
+
+void end_world() {
+  present->world.reset();
+}
 
 ebn_config default_config() {
   ebn_config out{};
@@ -116,9 +141,10 @@ World::~World() {
 void World::make_devices() {
   for (std::uint32_t slot = 1; slot < kSlots; ++slot) {
     const EndpointRow& row = kEndpointRows[slot];
-    Endpoint ep{slot, row.network, ip(row.ip), endpoint_mac(slot), {}, {}, {}};
+    Endpoint ep{slot, row.network, ip(row.ip), endpoint_mac(slot), {}, {}, {}, {}};
     ep.gateway = ip(kNetworkRows[row.network].gateway);
     ep.gateway_mac = gateway_mac(row.network);
+    ep.veth_mac = ep.gateway_mac;
     if (*row.host_address != '\0') {
       ep.host_address = ip(row.host_address);
     }
@@ -151,7 +177,7 @@ void World::make_sandbox(std::uint32_t slot) {
   netlink::VethSpec spec;
   spec.host_name = fmt::format("veth{}", slot);
   spec.host_index = IfIndex(at(slot).veth());
-  spec.host_mac = Mac::from_bytes({0xfe, 0, 0, 0, 0, static_cast<std::uint8_t>(slot)});
+  spec.host_mac = at(slot).veth_mac;
   spec.master = IfIndex(at(slot).bridge());
   spec.peer_name = "eth0";
   spec.peer_mac = at(slot).mac;
@@ -291,13 +317,14 @@ std::uint32_t World::publish(std::uint8_t proto, std::uint16_t first, std::uint1
 }
 
 Outcome World::run(const std::string& program, const Bytes& bytes, std::uint32_t from,
-                   std::uint32_t came_by) {
+                   std::uint32_t came_by, std::uint32_t gso_size) {
   constexpr std::size_t kRoom = 256; // a program may make the packet longer
   Outcome out;
   out.bytes.resize(bytes.size() + kRoom);
   __sk_buff context{};
   context.ifindex = from;
   context.ingress_ifindex = came_by;
+  context.gso_size = gso_size;
   LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = bytes.data(), .data_out = out.bytes.data(),
               .data_size_in = static_cast<__u32>(bytes.size()),
               .data_size_out = static_cast<__u32>(out.bytes.size()), .ctx_in = &context,

@@ -33,6 +33,7 @@ enum : std::uint32_t {
   kNoIccA,
   kNoIccB,
   kTwinWeb, // same subnet and address as cat-web, another network
+  kTwinDb,
   kSlots,
 };
 
@@ -43,6 +44,7 @@ struct Endpoint {
   Mac mac;
   IpAddress gateway;
   Mac gateway_mac;
+  Mac veth_mac;           // of the host side
   IpAddress host_address; // unspecified: the endpoint's own
 
   std::uint32_t sandbox() const { return slot; }
@@ -75,9 +77,10 @@ public:
   int sandbox_netns(std::uint32_t slot) const { return netns_.at(slot).get(); }
   int outside_netns() const { return outside_.get(); }
 
-  // `from` stands for skb->ifindex, `came_by` for skb->ingress_ifindex.
+  // `from` stands for skb->ifindex, `came_by` for skb->ingress_ifindex, `gso_size` for what the
+  // packet becomes segments of.
   Outcome run(const std::string& program, const Bytes& bytes, std::uint32_t from,
-              std::uint32_t came_by = 0);
+              std::uint32_t came_by = 0, std::uint32_t gso_size = 0);
   Outcome from_container(std::uint32_t slot, const Bytes& bytes);
   Outcome from_uplink(const Bytes& bytes);
   Outcome to_uplink(std::uint32_t network, const Bytes& bytes);
@@ -97,7 +100,7 @@ public:
   std::uint64_t packets(std::uint32_t network, ebn_path path) const;
   std::uint32_t flows_counted(std::uint32_t slot) const;
 
-  view::Maps& maps() { return plane_->maps(); }
+  view::Maps& maps() const { return plane_->maps(); }
   loader::DataPlane& plane() { return *plane_; }
   netlink::Socket& socket() { return *socket_; }
   const std::filesystem::path& directory() const { return directory_; }
@@ -132,17 +135,23 @@ template <class T> testing::AssertionResult succeeded(const Result<T>& result) {
                 : testing::AssertionFailure() << result.error().story();
 }
 
-// One World per suite, with the configuration that Config() gives.
+// The World of this process, with the configuration that config() gives. Loading the programs takes
+// longer than most tests, so suites one after the other with the same configuration have the same.
+World& world_with(ebn_config (*config)());
+// Ends it: the next suite begins with a new one.
+void end_world();
+
+// Asks what the programs return. World::reset() before each test undoes all that such a test can
+// do.
 template <ebn_config (*Config)()> class PacketTestWith : public testing::Test {
 protected:
   static void SetUpTestSuite() {
     if (::geteuid() == 0) {
-      world_ = std::make_unique<World>(Config());
+      world_ = &world_with(Config);
     }
   }
-  static void TearDownTestSuite() { world_.reset(); }
   void SetUp() override {
-    if (!world_) {
+    if (world_ == nullptr) {
       GTEST_SKIP() << "needs root";
     }
     world_->reset();
@@ -150,8 +159,18 @@ protected:
   static World& world() { return *world_; }
 
 private:
-  static inline std::unique_ptr<World> world_;
+  static inline World* world_ = nullptr;
 };
 using PacketTest = PacketTestWith<default_config>;
+
+// Attaches programs and changes devices: has a World that no other suite sees.
+class LivePacketTest : public PacketTest {
+protected:
+  static void SetUpTestSuite() {
+    end_world();
+    PacketTest::SetUpTestSuite();
+  }
+  static void TearDownTestSuite() { end_world(); }
+};
 
 } // namespace ebpfnet::packet
