@@ -19,6 +19,8 @@ struct Texts {
   std::string bpffs = "/sys/fs/bpf/ebpfnet";
   std::string cgroup_root;
   std::string masquerade_ports = "61000-65535";
+  std::string attach = "auto";
+  std::string metrics_listen;
 };
 
 Result<void> read_string(const toml::node& node, std::string_view key, std::string& out) {
@@ -59,7 +61,9 @@ Result<void> read_file(const std::string& path, Texts& texts, Config& config) {
                                                     {"cgroup-root", &texts.cgroup_root},
                                                     {"log-level", &config.log_level},
                                                     {"log-format", &config.log_format},
-                                                    {"masquerade-ports", &texts.masquerade_ports}};
+                                                    {"masquerade-ports", &texts.masquerade_ports},
+                                                    {"attach", &texts.attach},
+                                                    {"metrics-listen", &texts.metrics_listen}};
   for (const auto& [key, node] : table) {
     const std::string name(key.str());
     const auto known = strings.find(name);
@@ -122,6 +126,25 @@ Result<void> read_port_range(const std::string& text, network::Options& out) {
   return {};
 }
 
+Result<void> read_metrics_address(const std::string& text, Config& out) {
+  if (text.empty()) {
+    return {};
+  }
+  auto address = SocketAddress::from(text);
+  if (!address) {
+    return Failure(std::move(address).error().wrap("--metrics-listen"));
+  }
+  // A packet to such a port could be the reply to a masqueraded flow.
+  if (address->port >= out.network.masq_first && address->port <= out.network.masq_last) {
+    return Failure(Error{ErrorCode::invalid, 0,
+                         fmt::format("--metrics-listen: port {} is in the masquerade range {}-{}",
+                                     address->port, out.network.masq_first, out.network.masq_last),
+                         "choose a lower port, such as 9464"});
+  }
+  out.metrics_listen = *address;
+  return {};
+}
+
 Result<void> check(const Config& config) {
   constexpr std::string_view kLevels[] = {"trace", "debug", "info", "warn", "error", "off"};
   if (std::ranges::find(kLevels, config.log_level) == std::end(kLevels)) {
@@ -165,6 +188,13 @@ Result<Config> load_config(int argc, char** argv, int& exit_code) {
                  "ports of the host kept for masquerading")
       ->type_name("FIRST-LAST")
       ->capture_default_str();
+  app.add_option("--attach", texts.attach,
+                 "to uplinks: auto (tcx links where the kernel has them) or clsact (filters)")
+      ->type_name("WAY")
+      ->capture_default_str();
+  app.add_option("--metrics-listen", texts.metrics_listen,
+                 "serve metrics for Prometheus at http://ADDR:PORT/metrics (default: do not)")
+      ->type_name("ADDR:PORT");
   app.add_option("--log-level", config.log_level, "trace, debug, info, warn, error, off")
       ->type_name("L")
       ->capture_default_str();
@@ -198,6 +228,12 @@ Result<Config> load_config(int argc, char** argv, int& exit_code) {
   }
   TRY_VOID(check(config));
   TRY_VOID(read_port_range(texts.masquerade_ports, config.network));
+  if (texts.attach != "auto" && texts.attach != "clsact") {
+    return fail(ErrorCode::invalid, "unknown way to attach '{}': it should be auto or clsact",
+                texts.attach);
+  }
+  config.network.tcx = texts.attach == "auto";
+  TRY_VOID(read_metrics_address(texts.metrics_listen, config));
   config.network.state_dir = std::filesystem::absolute(texts.state_dir);
   config.network.run_dir = std::filesystem::absolute(texts.run_dir);
   config.network.bpffs = std::filesystem::absolute(texts.bpffs);

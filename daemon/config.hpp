@@ -3,9 +3,11 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "daemon/network/context.hpp"
+#include "maps/types/socket_address.hpp"
 
 namespace ebpfnet {
 
@@ -13,6 +15,7 @@ struct Config {
   network::Options network;
   std::string log_level = "info";
   std::string log_format = "text";
+  std::optional<SocketAddress> metrics_listen; // none: metrics are not served
   bool purge = false;
 };
 

@@ -98,7 +98,7 @@ network::Scheduler make_scheduler(asio::io_context& loop, server::WorkerPool& po
 
 Result<void> follow_host(asio::io_context& loop, server::WorkerPool& pool,
                          std::function<void()> changed) {
-  auto monitor = TRY(netlink::Monitor::open());
+  auto monitor = TRY(netlink::Monitor::open(network::Uplinks::is_own));
   std::make_shared<HostFollower>(loop, pool, std::move(monitor), std::move(changed))->wait();
   return {};
 }

@@ -13,7 +13,7 @@ namespace ebpfnet {
 network::Scheduler make_scheduler(boost::asio::io_context& loop, server::WorkerPool& pool);
 
 // Calls `changed` on the pool, one call at a time, when interfaces, addresses or routes of the host
-// changed.
+// changed. Those of the daemon's own devices do not count, but for their addresses.
 Result<void> follow_host(boost::asio::io_context& loop, server::WorkerPool& pool,
                          std::function<void()> changed);
 

@@ -45,15 +45,17 @@ Result<void> remove_devices(const std::string& instance) {
   auto socket = TRY(netlink::Socket::open());
   const std::string prefix = instance.empty() ? "ebpfnet:" : fmt::format("ebpfnet:{}:", instance);
   Result<void> first;
+  std::vector<IfIndex> ours;
   for (const auto& link : TRY(netlink::list_links(socket))) {
     if (link.alias.starts_with(prefix)) {
-      keep_first(first, netlink::delete_link(socket, link.index));
+      ours.push_back(link.index);
     } else {
       for (const auto hook : {loader::Hook::tc_ingress, loader::Hook::tc_egress}) {
         keep_first(first, loader::detach_clsact(link.index, hook));
       }
     }
   }
+  keep_first(first, netlink::delete_links(socket, ours));
   return first;
 }
 
@@ -77,6 +79,9 @@ Result<void> remove_namespaces(const fs::path& directory) {
     files.push_back(entry.path());
   }
   for (const auto& file : files) {
+    if (const auto netns = netlink::open_netns(file)) { // an adopted one lives on
+      keep_first(first, netlink::in_netns(netns->get(), loader::DataPlane::detach_loopback));
+    }
     keep_first(first, netlink::remove_netns(file));
   }
   ::umount2(directory.c_str(), MNT_DETACH); // ours, if it was not a shared mount already

@@ -22,6 +22,9 @@ namespace fs = std::filesystem;
 constexpr IfIndex kLoopback{1};
 constexpr const char* kLayer3Variant = "/l3";
 constexpr const char* kBindKey = "bind";
+constexpr const char* kClsactMark = "clsact"; // a directory beside the pins: filters were attached
+constexpr std::string_view kOnSandboxDevices[] = {"tc_from_container", "tc_to_container",
+                                                  "tc_on_loopback"};
 
 // One row per step from an older layout of the maps to the next.
 constexpr std::span<const Migration> kMigrations{};
@@ -29,12 +32,13 @@ constexpr std::span<const Migration> kMigrations{};
 // libbpf's own messages: the end of the verifier's log is kept for the error, the rest goes to the
 // debug log.
 thread_local std::string libbpf_log;
+constexpr std::size_t kLongestLog = 1 << 16;
 
 int log_libbpf(libbpf_print_level level, const char* format, va_list arguments) {
   char line[4096];
   std::vsnprintf(line, sizeof line, format, arguments);
   if (level == LIBBPF_WARN) {
-    libbpf_log += line;
+    libbpf_log = libbpf_log.size() > kLongestLog ? line : libbpf_log + line;
   }
   return 0;
 }
@@ -125,13 +129,24 @@ Result<std::unique_ptr<DataPlane>> DataPlane::open(const Options& options) {
   auto plane = std::make_unique<DataPlane>();
   plane->options_ = options;
   plane->features_ = TRY(probe_features());
+  plane->features_.tcx = plane->features_.tcx && options.tcx;
   plane->root_ = TRY(prepare_schema(options.bpffs, EBN_SCHEMA_VERSION, kMigrations));
+  plane->was_clsact_ = fs::exists(plane->root_ / kClsactMark);
+  if (!plane->features_.tcx) {
+    std::error_code error;
+    fs::create_directory(plane->root_ / kClsactMark, error);
+  }
   for (const ProgramRow& row : program_table()) {
     if (!is_cgroup(row.hook) || plane->features_.set_retval) {
       TRY_VOID(plane->program(row.name, true));
     }
   }
   plane->maps_ = TRY(view::Maps::open(plane->root_ / "maps"));
+  for (const std::string_view name : kOnSandboxDevices) {
+    for (const std::string& key : TRY(plane->pinned(name))) {
+      plane->former_links_.insert(plane->link_pin(name, key));
+    }
+  }
   return plane;
 }
 
@@ -153,13 +168,15 @@ Result<int> DataPlane::program(std::string_view name, bool ethernet) {
 }
 
 Result<void> DataPlane::attach_container(IfIndex veth) {
-  TRY_VOID(attach("tc_to_container", true, veth, key_of(veth)));
-  return attach("tc_from_container", true, veth, key_of(veth));
+  TRY_VOID(ensure_clsact(veth));
+  TRY_VOID(attach_filter("tc_to_container", veth, key_of(veth)));
+  return attach_filter("tc_from_container", veth, key_of(veth));
 }
 
-Result<void> DataPlane::detach_container(IfIndex veth) {
-  TRY_VOID(detach("tc_from_container", veth, key_of(veth)));
-  return detach("tc_to_container", veth, key_of(veth));
+Result<bool> DataPlane::serves_container(IfIndex veth) {
+  const bool from = TRY(has_filter("tc_from_container", veth));
+  const bool to = TRY(has_filter("tc_to_container", veth));
+  return from && to;
 }
 
 Result<void> DataPlane::attach_uplink(IfIndex device, bool ethernet) {
@@ -172,12 +189,21 @@ Result<void> DataPlane::detach_uplink(IfIndex device) {
   return detach("tc_to_uplink", device, key_of(device));
 }
 
-Result<void> DataPlane::attach_loopback(const std::string& key) {
-  return attach("tc_on_loopback", true, kLoopback, key);
+Result<void> DataPlane::attach_loopback(const std::string& sandbox_id) {
+  TRY_VOID(ensure_clsact(kLoopback));
+  return attach_filter("tc_on_loopback", kLoopback, sandbox_id);
 }
 
-Result<void> DataPlane::detach_loopback(const std::string& key) {
-  return detach("tc_on_loopback", kLoopback, key);
+Result<void> DataPlane::detach_loopback() {
+  return detach_clsact(kLoopback, row_of("tc_on_loopback").hook);
+}
+
+Result<void> DataPlane::end_former_links() {
+  const std::scoped_lock lock(mutex_);
+  for (const fs::path& pin : std::exchange(former_links_, {})) {
+    TRY_VOID(detach_link(pin));
+  }
+  return {};
 }
 
 Result<void> DataPlane::attach_bind_hold(const fs::path& cgroup) {
@@ -224,17 +250,47 @@ Result<void> DataPlane::attach(std::string_view name, bool ethernet, IfIndex dev
   std::error_code error;
   const fs::path pin = link_pin(name, key);
   fs::create_directories(pin.parent_path(), error);
-  auto attached =
-      features_.tcx ? attach_tcx(fd, device, hook, pin) : attach_clsact(fd, device, hook);
+  auto attached = features_.tcx ? attach_tcx(fd, device, hook, pin) : ensure_clsact(device);
+  if (attached && !features_.tcx) {
+    attached = attach_clsact(fd, device, hook);
+  }
   if (!attached) {
     return Failure(std::move(attached).error().wrap(fmt::format("program '{}'", name)));
   }
-  return {};
+  // After a change of Options::tcx: a program that hangs in both ways sees each packet twice.
+  if (!features_.tcx) {
+    return detach_link(pin);
+  }
+  return was_clsact_ ? detach_clsact(device, hook) : Result<void>();
+}
+
+// A link of an earlier build goes when the filter is there: for that moment a packet meets both.
+Result<void> DataPlane::attach_filter(std::string_view name, IfIndex device,
+                                      const std::string& former_key) {
+  auto attached = attach_clsact(TRY(program(name, true)), device, row_of(name).hook);
+  if (!attached) {
+    return Failure(std::move(attached).error().wrap(fmt::format("program '{}'", name)));
+  }
+  const fs::path pin = link_pin(name, former_key);
+  const std::scoped_lock lock(mutex_);
+  return former_links_.erase(pin) != 0 ? detach_link(pin) : Result<void>();
+}
+
+Result<bool> DataPlane::has_filter(std::string_view name, IfIndex device) {
+  bpf_prog_info ours{};
+  __u32 length = sizeof ours;
+  if (::bpf_obj_get_info_by_fd(TRY(program(name, true)), &ours, &length) != 0) {
+    return fail_errno(errno, "inspect program '{}'", name);
+  }
+  return TRY(clsact_program(device, row_of(name).hook))
+  == ours.id;
 }
 
 Result<void> DataPlane::detach(std::string_view name, IfIndex device, const std::string& key) {
-  return features_.tcx ? detach_link(link_pin(name, key))
-                       : detach_clsact(device, row_of(name).hook);
+  if (!features_.tcx || was_clsact_) {
+    TRY_VOID(detach_clsact(device, row_of(name).hook));
+  }
+  return detach_link(link_pin(name, key));
 }
 
 fs::path DataPlane::link_pin(std::string_view name, const std::string& key) const {

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 
 #include "loader/feature.hpp"
@@ -20,22 +21,28 @@ public:
   struct Options {
     std::filesystem::path bpffs; // a directory on a bpf file system
     ebn_config config;
+    bool tcx = true; // false: clsact filters even where the kernel has tcx links
   };
 
   // Errors: not on a bpf file system (with the cure), a missing kernel feature, pins of another
   // schema version, what the verifier said. Nothing is attached before the first attach call.
   static Result<std::unique_ptr<DataPlane>> open(const Options& options);
 
-  // Both programs of a host veth. Attaching again replaces.
+  // Both programs of a host veth, as filters on every kernel: why is said at tc_attach.hpp. They
+  // end with the device. Attaching again replaces.
   Result<void> attach_container(IfIndex veth);
-  Result<void> detach_container(IfIndex veth);
+  // Whether both are there, and are those that this build carries.
+  Result<bool> serves_container(IfIndex veth);
   // Both programs of an uplink; `ethernet`: the device has Ethernet headers.
   Result<void> attach_uplink(IfIndex device, bool ethernet);
   Result<void> detach_uplink(IfIndex device);
-  // The program on lo of a sandbox. Must be called in the sandbox's network namespace; `key` names
-  // the pin.
-  Result<void> attach_loopback(const std::string& key);
-  Result<void> detach_loopback(const std::string& key);
+  // The program on lo of a sandbox, as a filter. Both must be called in the sandbox's network
+  // namespace.
+  Result<void> attach_loopback(const std::string& sandbox_id);
+  static Result<void> detach_loopback();
+  // Earlier builds had links on the devices of sandboxes. Each goes as soon as a filter does its
+  // work; this ends those whose devices nobody knows any more.
+  Result<void> end_former_links();
 
   // Holds published ports against processes of the host in this cgroup2 directory and below:
   // bind(2) gives them EADDRINUSE. Attaching again replaces. Errors: unsupported without
@@ -43,8 +50,7 @@ public:
   Result<void> attach_bind_hold(const std::filesystem::path& cgroup);
   Result<void> detach_bind_hold();
 
-  // Keys of the pinned links of a program ("lo" pins carry the key, others the interface index):
-  // for sweeping.
+  // Keys of the pinned links of a program (the interface index, but for cgroups): for sweeping.
   Result<std::vector<std::string>> pinned(std::string_view program) const;
 
   // The loaded program of that name, for devices with an Ethernet header: to run it on a given
@@ -67,6 +73,8 @@ private:
   Result<int> program(std::string_view name, bool ethernet);
   Result<void> attach(std::string_view name, bool ethernet, IfIndex device, const std::string& key);
   Result<void> detach(std::string_view name, IfIndex device, const std::string& key);
+  Result<void> attach_filter(std::string_view name, IfIndex device, const std::string& former_key);
+  Result<bool> has_filter(std::string_view name, IfIndex device);
   Result<void> attach_cgroup(std::string_view name, int type, int directory);
   std::filesystem::path link_pin(std::string_view name, const std::string& key) const;
 
@@ -74,8 +82,10 @@ private:
   std::filesystem::path root_; // BPFFS/v<schema>
   Features features_;
   std::unique_ptr<view::Maps> maps_;
-  std::mutex mutex_;                     // guards loaded_
+  bool was_clsact_ = false;              // an earlier start attached filters to uplinks
+  std::mutex mutex_;                     // guards what follows
   std::map<std::string, Loaded> loaded_; // "name" or "name/l3"
+  std::set<std::filesystem::path> former_links_;
 };
 
 } // namespace ebpfnet::loader

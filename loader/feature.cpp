@@ -3,6 +3,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
+#include <sys/utsname.h>
 
 #include <vector>
 
@@ -36,6 +37,18 @@ bool has_tcx() {
 
 } // namespace
 
+Result<void> require(std::span<const Feature> rows) {
+  for (const Feature& row : rows) {
+    if (!row.present && row.instead.empty()) {
+      return Failure(
+          Error{ErrorCode::unsupported, 0,
+                fmt::format("this kernel lacks {}, which is needed for {}", row.name, row.used_for),
+                "ebpfnet needs Linux 6.1 or newer with BPF, and CAP_BPF and CAP_NET_ADMIN"});
+    }
+  }
+  return {};
+}
+
 Result<Features> probe_features() {
   Features out;
   out.tcx = has_tcx();
@@ -51,15 +64,14 @@ Result<Features> probe_features() {
       {"bpf_set_retval (5.18)", out.set_retval, "holding published ports against host processes",
        "host processes can bind published ports, and get no connections there"},
   };
-  for (const Feature& row : out.rows) {
-    if (!row.present && row.instead.empty()) {
-      return Failure(
-          Error{ErrorCode::unsupported, 0,
-                fmt::format("this kernel lacks {}, which is needed for {}", row.name, row.used_for),
-                "ebpfnet needs Linux 6.1 or newer with BPF, and CAP_BPF and CAP_NET_ADMIN"});
-    }
-  }
+  TRY_VOID(require(out.rows));
   return out;
+}
+
+std::string kernel_release() {
+  utsname name{};
+  ::uname(&name);
+  return name.release;
 }
 
 } // namespace ebpfnet::loader

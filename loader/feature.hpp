@@ -23,8 +23,14 @@ struct Features {
   std::vector<Feature> rows;
 };
 
+// An error that names the first required feature which is missing; nothing when all are there.
+Result<void> require(std::span<const Feature> rows);
+
 // Tries every feature. Needs CAP_BPF and CAP_NET_ADMIN; a required feature that is missing is an
 // error that names it.
 Result<Features> probe_features();
+
+// "6.1.0-44-amd64", for people; features are never told from it.
+std::string kernel_release();
 
 } // namespace ebpfnet::loader

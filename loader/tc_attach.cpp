@@ -29,13 +29,18 @@ Result<void> attach_tcx(int program, IfIndex device, Hook hook, const std::files
   return {};
 }
 
-Result<void> attach_clsact(int program, IfIndex device, Hook hook) {
+Result<void> ensure_clsact(IfIndex device) {
   LIBBPF_OPTS(bpf_tc_hook, tc_hook, .ifindex = static_cast<int>(device.value),
               .attach_point = static_cast<bpf_tc_attach_point>(BPF_TC_INGRESS | BPF_TC_EGRESS));
   if (const int error = ::bpf_tc_hook_create(&tc_hook); error != 0 && error != -EEXIST) {
     return fail_errno(-error, "add clsact to interface {}", device.value);
   }
-  tc_hook.attach_point = attach_point(hook);
+  return {};
+}
+
+Result<void> attach_clsact(int program, IfIndex device, Hook hook) {
+  LIBBPF_OPTS(bpf_tc_hook, tc_hook, .ifindex = static_cast<int>(device.value),
+              .attach_point = attach_point(hook));
   LIBBPF_OPTS(bpf_tc_opts, options, .prog_fd = program, .flags = BPF_TC_F_REPLACE,
               .handle = kHandle, .priority = kPriority);
   if (const int error = ::bpf_tc_attach(&tc_hook, &options); error != 0) {
@@ -53,6 +58,20 @@ Result<void> detach_clsact(IfIndex device, Hook hook) {
     return fail_errno(-error, "detach from interface {}", device.value);
   }
   return {};
+}
+
+Result<std::optional<std::uint32_t>> clsact_program(IfIndex device, Hook hook) {
+  LIBBPF_OPTS(bpf_tc_hook, tc_hook, .ifindex = static_cast<int>(device.value),
+              .attach_point = attach_point(hook));
+  LIBBPF_OPTS(bpf_tc_opts, options, .handle = kHandle, .priority = kPriority);
+  const int error = ::bpf_tc_query(&tc_hook, &options);
+  if (error == -ENOENT || error == -ENODEV || error == -EINVAL) {
+    return std::optional<std::uint32_t>();
+  }
+  if (error != 0) {
+    return fail_errno(-error, "look for the program at interface {}", device.value);
+  }
+  return std::optional(options.prog_id);
 }
 
 } // namespace ebpfnet::loader

@@ -1,4 +1,4 @@
-// Reading and changing interfaces; link_create.cpp makes them.
+// Reading and changing interfaces; link_create.cpp makes them, link_delete.cpp deletes.
 #include "daemon/netlink/link.hpp"
 
 #include <linux/if_link.h>
@@ -127,14 +127,6 @@ Result<void> set_link_master(Socket& socket, IfIndex index, IfIndex master) {
   request.put_u32(IFLA_MASTER, master.value);
   return doing(socket.transact(request), "attach interface {} to bridge {}", index.value,
                master.value);
-}
-
-Result<void> delete_link(Socket& socket, IfIndex index) {
-  if (index == IfIndex()) {
-    return {};
-  }
-  Request request(RTM_DELLINK, 0, header_for(index));
-  return doing(unless_absent(socket.transact(request), ENODEV), "delete interface {}", index.value);
 }
 
 Result<void> set_bridge_port(Socket& socket, IfIndex port, const BridgePortOptions& options) {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -72,6 +73,17 @@ Result<void> set_link_mtu(Socket& socket, IfIndex index, std::uint32_t mtu);
 Result<void> set_link_master(Socket& socket, IfIndex index, IfIndex master);
 // Success also when there is no such interface.
 Result<void> delete_link(Socket& socket, IfIndex index);
+// Many at once: they share the grace periods for which the kernel waits (20 ms and more). Goes on
+// to the end and returns the first error. At most so many in one request, which bounds the time for
+// which the kernel's network lock is held (about 0.2 ms each).
+inline constexpr std::size_t kLinksPerDeletion = 32;
+Result<void> delete_links(Socket& socket, std::span<const IfIndex> links);
+
+// The two steps of that: interfaces are marked with a group number that nobody else has, then all
+// of a group are deleted.
+Result<std::uint32_t> random_link_group();
+Result<bool> set_link_group(Socket& socket, IfIndex index, std::uint32_t group); // false: not there
+Result<void> delete_link_group(Socket& socket, std::uint32_t group);
 
 // The defaults are the kernel's.
 struct BridgePortOptions {

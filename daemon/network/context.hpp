@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "daemon/dns/server.hpp"
+#include "daemon/netlink/link_remover.hpp"
 #include "daemon/network/registry.hpp"
 #include "daemon/services/registry.hpp"
 #include "daemon/state/store.hpp"
@@ -20,6 +21,7 @@ struct Options {
   std::filesystem::path cgroup_root; // of the cgroup2 file system
   std::filesystem::path shim;        // the supervisor's program
   std::vector<std::string> uplinks;  // empty: every interface that leads outside
+  bool tcx = true;                   // false: clsact filters even where the kernel has tcx links
   std::uint16_t masq_first = 61000;
   std::uint16_t masq_last = 65535;
   std::uint32_t flow_quota = 32768;
@@ -37,6 +39,7 @@ struct Context {
   services::Registry& names;
   dns::Server& dns;
   Registry& registry;
+  netlink::LinkRemover& links;
 
   std::filesystem::path netns_path(const std::string& sandbox_id) const {
     return options.run_dir / "netns" / sandbox_id;

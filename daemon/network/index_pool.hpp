@@ -31,7 +31,8 @@ public:
     used_[number] = true;
     cursor_ = number > cursor_ ? number : cursor_;
   }
-  bool in_use(std::uint32_t number) const { return used_[number]; }
+  // Also for numbers that the pool does not have: they are not in use.
+  bool in_use(std::uint32_t number) const { return number < used_.size() && used_[number]; }
   void give(std::uint32_t number) { used_[number] = false; }
   std::uint32_t size() const { return static_cast<std::uint32_t>(used_.size()); }
 

@@ -1,4 +1,7 @@
+#include <concepts>
 #include <ctime>
+#include <limits>
+#include <utility>
 
 #include "daemon/api/json.hpp"
 #include "daemon/network/model.hpp"
@@ -25,7 +28,8 @@ Result<ipam::SubnetPlan> subnet_from_json(const Json& json) {
   if (!gateway.empty()) {
     plan.gateway = TRY(IpAddress::from(gateway));
   }
-  for (const auto& [name, address] : json.value("aux", Json::object()).items()) {
+  const Json aux = json.value("aux", Json::object()); // items() does not keep it alive
+  for (const auto& [name, address] : aux.items()) {
     plan.aux[name] = TRY(IpAddress::from(address.get<std::string>()));
   }
   return plan;
@@ -43,14 +47,28 @@ SandboxState state_from(const std::string& text) {
                             : SandboxState::created;
 }
 
+// A number of the document, which may hold any number that JSON can spell.
+template <std::integral Int> Result<Int> integer(const Json& document, const char* key) {
+  const Json& value = document.at(key);
+  const bool fits = value.is_number_unsigned() ? std::in_range<Int>(value.get<std::uint64_t>())
+                                               : value.is_number_integer() &&
+                                                     std::in_range<Int>(value.get<std::int64_t>());
+  if (!fits) {
+    return fail(ErrorCode::internal, "'{}' is {}, not a whole number of {}..{}", key, value.dump(),
+                std::numeric_limits<Int>::min(), std::numeric_limits<Int>::max());
+  }
+  return value.get<Int>();
+}
+
 // A document of our own that does not have the expected types was written by somebody else.
 template <class Read>
 auto guarded(const std::string& id, std::string_view kind, Read read) -> decltype(read()) {
+  const auto phrase = [&] { return fmt::format("the record of {} {} cannot be read", kind, id); };
   try {
-    return read();
+    auto result = read();
+    return result ? std::move(result) : Failure(std::move(result).error().wrap(phrase()));
   } catch (const Json::exception& error) {
-    return fail(ErrorCode::internal, "the record of {} {} cannot be read: {}", kind, id,
-                error.what());
+    return fail(ErrorCode::internal, "{}: {}", phrase(), error.what());
   }
 }
 
@@ -129,12 +147,12 @@ Result<std::shared_ptr<Network>> network_from_document(const std::string& id,
     for (const Json& subnet : document.at("subnets")) {
       out->plan.subnets.push_back(TRY(subnet_from_json(subnet)));
     }
-    out->index = NetworkIndex(document.at("index"));
+    out->index = NetworkIndex(TRY(integer<std::uint32_t>(document, "index")));
     out->bridge = document.at("bridge");
     if (!out->bridge.empty()) {
       out->bridge_mac = TRY(Mac::from(document.at("bridge_mac").get<std::string>()));
     }
-    out->mtu = document.at("mtu");
+    out->mtu = TRY(integer<std::uint32_t>(document, "mtu"));
     out->overlapping = document.at("overlapping");
     out->allocator = std::make_unique<ipam::Allocator>(out->plan);
     out->allocator->restore_cursor(
@@ -151,11 +169,11 @@ Result<std::shared_ptr<Endpoint>> endpoint_from_document(const std::string& id,
     out->network_id = document.at("network");
     out->sandbox_id = document.at("sandbox");
     out->ifname = document.at("ifname");
-    out->slot = Slot(document.at("slot"));
+    out->slot = Slot(TRY(integer<std::uint32_t>(document, "slot")));
     out->ipv4 = TRY(IpAddress::from(document.at("ipv4").get<std::string>()));
     out->mac = TRY(Mac::from(document.at("mac").get<std::string>()));
     out->aliases = document.at("aliases").get<std::vector<std::string>>();
-    out->gw_priority = document.at("gw_priority");
+    out->gw_priority = TRY(integer<int>(document, "gw_priority"));
     return out;
   });
 }
@@ -167,20 +185,20 @@ Result<std::shared_ptr<Sandbox>> sandbox_from_document(const std::string& id,
     out->id = id;
     out->name = document.at("name");
     out->created = document.at("created");
-    out->index = SandboxIndex(document.at("index"));
+    out->index = SandboxIndex(TRY(integer<std::uint32_t>(document, "index")));
     out->config = TRY(api::parse<api::SandboxCreate>(document.at("config").dump()));
     out->hostname = document.at("hostname");
     out->shares_with = document.at("shares_with");
     out->state = state_from(document.at("state"));
-    out->exit_code = document.at("exit_code");
-    out->restart_count = document.at("restart_count");
+    out->exit_code = TRY(integer<int>(document, "exit_code"));
+    out->restart_count = TRY(integer<int>(document, "restart_count"));
     out->stopped_by_user = document.at("stopped_by_user");
     out->started_at = document.at("started_at");
     out->finished_at = document.at("finished_at");
     for (const Json& spec : document.at("ports")) {
       out->ports.push_back(TRY(api::PortSpec::from(spec.get<std::string>())));
     }
-    out->next_ifname = document.at("next_ifname");
+    out->next_ifname = TRY(integer<unsigned>(document, "next_ifname"));
     out->ready = true;
     return out;
   });

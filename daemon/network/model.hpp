@@ -41,7 +41,8 @@ struct Network {
       false; // its subnet is also another network's: the host sees translated addresses
 
   std::unique_ptr<ipam::Allocator> allocator;
-  bool removing = false; // no new endpoint may come
+  bool removing = false;       // no new endpoint may come
+  std::uint32_t endpoints = 0; // that have an address, ready or not
 };
 
 // One attachment of a sandbox to a network.

@@ -406,9 +406,16 @@ Result<void> Publisher::sweep() {
   return reserve_from_kernel();
 }
 
-std::size_t Publisher::count() const {
+PublishedCount Publisher::count(std::uint8_t protocol) const {
   const std::scoped_lock lock(mutex_);
-  return entries_.size();
+  PublishedCount out;
+  for (const auto& entry : entries_) {
+    if (entry->protocol == protocol) {
+      ++out.ranges;
+      out.ports += static_cast<std::size_t>(entry->spec.host_last - entry->spec.host_first) + 1;
+    }
+  }
+  return out;
 }
 
 } // namespace ebpfnet::network

@@ -11,6 +11,11 @@
 
 namespace ebpfnet::network {
 
+struct PublishedCount {
+  std::size_t ranges = 0;
+  std::size_t ports = 0;
+};
+
 class Publisher {
 public:
   explicit Publisher(Context& context);
@@ -36,7 +41,8 @@ public:
   // replace them.
   Result<void> adopt_records();
   Result<void> sweep();
-  std::size_t count() const;
+  // `protocol`: IPPROTO_TCP or IPPROTO_UDP.
+  PublishedCount count(std::uint8_t protocol) const;
 
 private:
   struct Entry {

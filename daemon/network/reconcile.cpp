@@ -1,7 +1,6 @@
 // The start of the daemon: what was asked for against what the kernel has. See service.hpp.
 #include <spdlog/spdlog.h>
 
-#include <charconv>
 #include <set>
 
 #include "daemon/netlink/link.hpp"
@@ -33,57 +32,54 @@ std::vector<std::string> names_in(const fs::path& directory) {
   return out;
 }
 
-std::uint32_t number_of(const std::string& text) {
-  std::uint32_t out = 0;
-  std::from_chars(text.data(), text.data() + text.size(), out);
-  return out;
-}
-
 // Devices with our instance's alias whose object is not known any more, and those that an end in
 // the middle left without an alias.
 Result<void> sweep_devices(Context& context, const std::set<std::string>& known) {
   auto socket = TRY(netlink::Socket::open());
   const std::string prefix = fmt::format("ebpfnet:{}:", context.instance);
+  std::vector<IfIndex> orphans;
   for (const auto& link : TRY(netlink::list_links(socket))) {
     const bool half_made = link.alias.empty() && bridge::is_own_ifindex(link.index);
     const bool forgotten = link.alias.starts_with(prefix) &&
                            !known.contains(link.alias.substr(link.alias.rfind(':') + 1));
     if (half_made || forgotten) {
       spdlog::info("event=orphan_removed kind=device name={:?}", link.name);
-      TRY_VOID(netlink::delete_link(socket, link.index));
+      orphans.push_back(link.index);
     }
+  }
+  return netlink::delete_links(socket, orphans);
+}
+
+Result<void> sweep_destinations(Context& context) {
+  auto& destinations = context.plane.maps().destinations;
+  std::vector<ebn_dest_key> unknown;
+  TRY_VOID(destinations.walk([&](const ebn_dest_key& key, const ebn_dest& dest) {
+    const auto lock = context.registry.lock();
+    const auto& registry = context.registry;
+    const bool network_known = key.network == 0 || registry.network_indexes.in_use(key.network);
+    const bool slot_known = dest.kind != EBN_DEST_ENDPOINT || registry.slots.in_use(dest.slot);
+    if (!network_known || !slot_known) {
+      unknown.push_back(key);
+    }
+  }));
+  for (const ebn_dest_key& key : unknown) {
+    TRY_VOID(destinations.remove(key));
   }
   return {};
 }
 
-Result<void> sweep_slot_maps(Context& context) {
-  auto& maps = context.plane.maps();
-  const auto in_use = [&](std::uint32_t slot) {
+// Their devices are gone by now.
+Result<void> sweep_endpoints(Context& context) {
+  auto& endpoints = context.plane.maps().endpoints;
+  std::vector<std::uint32_t> unknown;
+  TRY_VOID(endpoints.walk([&](std::uint32_t slot, const ebn_endpoint& record) {
     const auto lock = context.registry.lock();
-    return slot != 0 && slot < EBN_MAX_ENDPOINTS && context.registry.slots.in_use(slot);
-  };
-  for (const auto& key : TRY(maps.destinations.keys())) {
-    const auto dest = TRY(maps.destinations.get(key));
-    const auto lock = context.registry.lock();
-    const bool network_known =
-        key.network == 0 ||
-        (key.network < EBN_MAX_NETWORKS && context.registry.network_indexes.in_use(key.network));
-    const bool slot_known =
-        !dest || dest->kind != EBN_DEST_ENDPOINT || context.registry.slots.in_use(dest->slot);
-    if (!network_known || !slot_known) {
-      TRY_VOID(maps.destinations.remove(key));
+    if (record.network != 0 && !context.registry.slots.in_use(slot)) {
+      unknown.push_back(slot);
     }
-  }
-  for (const char* program : {"tc_from_container", "tc_to_container"}) {
-    for (const auto& pin : TRY(context.plane.pinned(program))) {
-      const std::uint32_t slot = number_of(pin) - EBN_VETH_IFINDEX_BASE;
-      if (!in_use(slot)) {
-        TRY_VOID(context.plane.detach_container(bridge::veth_ifindex(Slot(slot))));
-        if (slot < EBN_MAX_ENDPOINTS) {
-          TRY_VOID(maps.endpoints.put(slot, ebn_endpoint{}));
-        }
-      }
-    }
+  }));
+  for (const std::uint32_t slot : unknown) {
+    TRY_VOID(endpoints.put(slot, ebn_endpoint{}));
   }
   return {};
 }
@@ -126,9 +122,10 @@ Result<void> Service::load_records() {
       registry.slots.claim(endpoint->second->slot.value);
       TRY_VOID(network->allocator->request_exact(endpoint->second->ipv4));
       sandbox->endpoints.push_back(endpoint->second);
+      network->endpoints += 1;
     }
     registry.sandbox_indexes.claim(sandbox->index.value);
-    registry.sandboxes[sandbox->id] = sandbox;
+    registry.add(sandbox);
   }
   return {};
 }
@@ -218,7 +215,13 @@ Result<void> Service::sweep() {
     }
   }
   TRY_VOID(sweep_devices(context_, known));
-  TRY_VOID(sweep_slot_maps(context_));
+  TRY_VOID(sweep_destinations(context_));
+  TRY_VOID(sweep_endpoints(context_));
+  TRY_VOID(remove_flows(context_.plane.maps(), [this](SandboxIndex sandbox) {
+    const auto lock = context_.registry.lock();
+    return !context_.registry.sandbox_indexes.in_use(sandbox.value);
+  }));
+  TRY_VOID(context_.plane.end_former_links());
   TRY_VOID(sweep_network_maps(context_));
   std::set<std::string> leftovers;
   for (const auto& directory :
@@ -228,11 +231,6 @@ Result<void> Service::sweep() {
       if (name.size() == 64 && !known.contains(name)) {
         leftovers.insert(name);
       }
-    }
-  }
-  for (const auto& pin : TRY(context_.plane.pinned("tc_on_loopback"))) {
-    if (!known.contains(pin)) {
-      leftovers.insert(pin);
     }
   }
   for (const auto& id : leftovers) {

@@ -1,16 +1,17 @@
 #include "daemon/network/registry.hpp"
 
+#include <algorithm>
+
 namespace ebpfnet::network {
 namespace {
 
 // A name wins over an id prefix, as in Docker.
 template <class Object>
 Result<std::shared_ptr<Object>> find_in(const std::map<std::string, std::shared_ptr<Object>>& table,
+                                        const std::shared_ptr<Object>& named,
                                         const std::string& ref, std::string_view what) {
-  for (const auto& [id, object] : table) {
-    if (object->name == ref) {
-      return object;
-    }
+  if (named) {
+    return named;
   }
   std::shared_ptr<Object> found;
   if (!ref.empty()) {
@@ -38,11 +39,28 @@ std::shared_ptr<Object> by_id(const std::map<std::string, std::shared_ptr<Object
 } // namespace
 
 Result<std::shared_ptr<Network>> Registry::find_network(const std::string& ref) const {
-  return find_in(networks, ref, "network");
+  const auto named =
+      std::ranges::find_if(networks, [&](const auto& row) { return row.second->name == ref; });
+  return find_in(networks, named == networks.end() ? nullptr : named->second, ref, "network");
 }
 
 Result<std::shared_ptr<Sandbox>> Registry::find_sandbox(const std::string& ref) const {
-  return find_in(sandboxes, ref, "sandbox");
+  return find_in(sandboxes, sandbox_named(ref), ref, "sandbox");
+}
+
+std::shared_ptr<Sandbox> Registry::sandbox_named(const std::string& name) const {
+  const auto found = sandbox_names_.find(name);
+  return found == sandbox_names_.end() ? nullptr : found->second;
+}
+
+void Registry::add(const std::shared_ptr<Sandbox>& sandbox) {
+  sandboxes[sandbox->id] = sandbox;
+  sandbox_names_[sandbox->name] = sandbox;
+}
+
+void Registry::remove(const Sandbox& sandbox) {
+  sandbox_names_.erase(sandbox.name);
+  sandboxes.erase(sandbox.id);
 }
 
 std::shared_ptr<Network> Registry::network(const std::string& id) const {

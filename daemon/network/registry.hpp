@@ -11,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <unordered_map>
 
 #include "daemon/network/index_pool.hpp"
 #include "daemon/network/model.hpp"
@@ -33,6 +34,12 @@ public:
   // With the lock held: endpoints of a network, ready or not.
   std::vector<std::shared_ptr<Endpoint>> endpoints_of(const std::string& network_id) const;
 
+  // The sandbox of that name; nullptr: none.
+  std::shared_ptr<Sandbox> sandbox_named(const std::string& name) const;
+  // Into the tables and out of them, with the lock held.
+  void add(const std::shared_ptr<Sandbox>& sandbox);
+  void remove(const Sandbox& sandbox);
+
   std::map<std::string, std::shared_ptr<Network>> networks;  // by id
   std::map<std::string, std::shared_ptr<Sandbox>> sandboxes; // by id
   IndexPool network_indexes{"network numbers", EBN_MAX_NETWORKS};
@@ -40,6 +47,7 @@ public:
   IndexPool sandbox_indexes{"sandbox numbers", EBN_MAX_SANDBOXES};
 
 private:
+  std::unordered_map<std::string, std::shared_ptr<Sandbox>> sandbox_names_;
   mutable std::mutex mutex_;
 };
 

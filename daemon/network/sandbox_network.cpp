@@ -16,19 +16,31 @@ namespace fs = std::filesystem;
 
 constexpr std::uint32_t kDnsAddress = 0x7f00000b; // 127.0.0.11
 
-Result<UniqueFd> open_dns_socket(int netns, int type) {
-  UniqueFd fd = TRY(netlink::open_socket_in(netns, AF_INET, type, 0));
+// Inside the sandbox's namespace.
+Result<UniqueFd> open_dns_socket(int type) {
+  UniqueFd fd(::socket(AF_INET, type | SOCK_CLOEXEC, 0));
   const int on = 1;
   ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(kDnsPort);
   address.sin_addr.s_addr = htonl(kDnsAddress);
-  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+  if (!fd || ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
       (type == SOCK_STREAM && ::listen(fd.get(), 128) != 0)) {
     return fail_errno(errno, "bind the DNS socket 127.0.0.11:{}", kDnsPort);
   }
   return fd;
+}
+
+struct DnsSockets {
+  UniqueFd udp;
+  UniqueFd tcp;
+};
+
+Result<DnsSockets> open_dns_sockets() {
+  UniqueFd udp = TRY(open_dns_socket(SOCK_DGRAM));
+  UniqueFd tcp = TRY(open_dns_socket(SOCK_STREAM));
+  return DnsSockets{std::move(udp), std::move(tcp)};
 }
 
 // Inside the sandbox's namespace. Without a gateway there is no default route.
@@ -196,7 +208,7 @@ Result<void> SandboxNetwork::destroy(Sandbox& sandbox) {
     endpoint->connected = false;
   }
   if (owns_namespace(sandbox)) {
-    keep_first(first, context_.plane.detach_loopback(sandbox.id));
+    keep_first(first, leave_loopback(sandbox));
     keep_first(first, netlink::remove_netns(context_.netns_path(sandbox.id)));
   }
   std::error_code error;
@@ -258,29 +270,48 @@ Result<void> SandboxNetwork::set_default_route(const Sandbox& sandbox, const Att
 Result<void> SandboxNetwork::serve_dns(const Sandbox& sandbox, dns::SandboxView view) {
   if (view.networks.empty()) {
     stop_dns(sandbox.id);
-    return context_.plane.detach_loopback(sandbox.id);
+    return leave_loopback(sandbox);
   }
-  const fs::path file = context_.netns_path(sandbox.id);
-  const UniqueFd netns = TRY(netlink::open_netns(file));
-  TRY_VOID(
-      netlink::in_netns(netns.get(), [&] { return context_.plane.attach_loopback(sandbox.id); }));
-  const std::scoped_lock lock(mutex_);
-  if (with_dns_.contains(sandbox.id)) {
+  if (serves_dns(sandbox.id)) {
     context_.dns.update_sandbox(sandbox.id, std::move(view));
     return {};
   }
+  const fs::path file = context_.netns_path(sandbox.id);
+  const UniqueFd netns = TRY(netlink::open_netns(file));
+  DnsSockets sockets = TRY(netlink::in_netns(netns.get(), [&]() -> Result<DnsSockets> {
+    TRY_VOID(context_.plane.attach_loopback(sandbox.id));
+    return open_dns_sockets();
+  }));
   dns::SandboxDns served;
   served.id = sandbox.id;
-  served.udp = TRY(open_dns_socket(netns.get(), SOCK_DGRAM));
-  served.tcp = TRY(open_dns_socket(netns.get(), SOCK_STREAM));
+  served.udp = std::move(sockets.udp);
+  served.tcp = std::move(sockets.tcp);
   served.view = std::move(view);
   served.open_socket_inside = [file](int domain, int type) -> Result<UniqueFd> {
     const UniqueFd inside = TRY(netlink::open_netns(file));
     return netlink::open_socket_in(inside.get(), domain, type, 0);
   };
   TRY_VOID(context_.dns.add_sandbox(std::move(served)));
+  const std::scoped_lock lock(mutex_);
   with_dns_.insert(sandbox.id);
   return {};
+}
+
+bool SandboxNetwork::serves_dns(const std::string& sandbox_id) const {
+  const std::scoped_lock lock(mutex_);
+  return with_dns_.contains(sandbox_id);
+}
+
+std::size_t SandboxNetwork::dns_count() const {
+  const std::scoped_lock lock(mutex_);
+  return with_dns_.size();
+}
+
+// An adopted namespace lives on and gets its lo back as it was.
+Result<void> SandboxNetwork::leave_loopback(const Sandbox& sandbox) {
+  const auto netns = netlink::open_netns(context_.netns_path(sandbox.id));
+  return netns ? netlink::in_netns(netns->get(), loader::DataPlane::detach_loopback)
+               : Result<void>();
 }
 
 void SandboxNetwork::stop_dns(const std::string& sandbox_id) {

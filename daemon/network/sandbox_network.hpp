@@ -34,6 +34,8 @@ public:
 
   // The namespace file that its processes enter; empty: the daemon's own namespace.
   std::filesystem::path netns_file(const Sandbox& sandbox) const;
+  // Sandboxes whose names the daemon's DNS server answers.
+  std::size_t dns_count() const;
 
 private:
   std::vector<Attachment> attachments(const Sandbox& sandbox, bool connected_only) const;
@@ -42,11 +44,13 @@ private:
   Result<void> open_namespace(const Sandbox& sandbox);
   Result<void> set_default_route(const Sandbox& sandbox, const Attachment& gateway);
   Result<void> serve_dns(const Sandbox& sandbox, dns::SandboxView view);
+  Result<void> leave_loopback(const Sandbox& sandbox);
+  bool serves_dns(const std::string& sandbox_id) const;
   void stop_dns(const std::string& sandbox_id);
 
   Context& context_;
   Publisher& publisher_;
-  std::mutex mutex_; // guards with_dns_
+  mutable std::mutex mutex_; // guards with_dns_
   std::set<std::string> with_dns_;
 };
 

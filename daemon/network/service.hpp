@@ -6,6 +6,8 @@
 #include <functional>
 #include <memory>
 
+#include "daemon/network/census.hpp"
+#include "daemon/network/flow_sweep.hpp"
 #include "daemon/network/publisher.hpp"
 #include "daemon/network/sandbox_network.hpp"
 #include "daemon/network/undo.hpp"
@@ -60,6 +62,7 @@ public:
   Result<Json> sandbox_publish(const std::string& ref, const api::PortSpec& spec) override;
   Result<Json> sandbox_unpublish(const std::string& ref, const api::PortSpec& spec) override;
 
+  Census census() const;
   Result<Json> status(bool verify) override;
   Result<Json> version() override;
 
@@ -107,6 +110,8 @@ private:
   Result<void> record(const Sandbox& sandbox);
   Result<void> record_with_endpoints(const Sandbox& sandbox);
 
+  Result<std::size_t> attachments(std::string_view program) const;
+
   // reconcile.cpp
   Result<void> load_records();
   Result<void> rebuild_sandbox(const SandboxPtr& sandbox);
@@ -118,6 +123,7 @@ private:
   Publisher publisher_;
   SandboxNetwork sandbox_network_;
   Uplinks uplinks_;
+  FlowSweeper flow_sweeper_;
   std::string started_at_;
 };
 

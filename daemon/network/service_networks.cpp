@@ -140,6 +140,9 @@ Result<Service::NetworkPtr> Service::create_network(const api::NetworkCreate& re
     context_.registry.networks.erase(network->id);
     context_.registry.network_indexes.give(network->index.value);
   });
+  // Nothing that was counted for an earlier network of this number shows under the new name, also
+  // when a daemon died before the other's removal was complete.
+  TRY_VOID(context_.plane.maps().counters.reset(network->index));
   const Driver* driver = TRY(find_driver(network->driver));
   undo.push([&] { [[maybe_unused]] const auto ignored = driver->teardown(context_, *network); });
   TRY_VOID(driver->setup(context_, *network));

@@ -1,10 +1,7 @@
 // Planning a sandbox: everything that can be refused is refused here, before anything is made. See
 // service.hpp.
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 
-#include "daemon/network/flow_sweep.hpp"
 #include "daemon/network/names.hpp"
 #include "daemon/network/service.hpp"
 
@@ -12,6 +9,7 @@ namespace ebpfnet::network {
 namespace {
 
 constexpr std::string_view kContainerPrefix = "container:";
+constexpr std::uint32_t kBridgePorts = 1023; // BR_MAX_PORTS of net/bridge/br_private.h, less port 0
 
 // `--network host` and the like may also come as the one network of the list.
 void normalise(api::SandboxCreate& request) {
@@ -89,14 +87,12 @@ Result<Service::SandboxPtr> Service::plan_sandbox(const api::SandboxCreate& orig
     config.networks.push_back({.network = "bridge"});
   }
   const auto lock = context_.registry.lock();
-  for (const auto& [id, other] : context_.registry.sandboxes) {
-    if (other->name == sandbox->name) {
-      return Failure(
-          Error{ErrorCode::conflict, 0,
-                fmt::format("Conflict. The sandbox name \"{}\" is already in use by sandbox {}",
-                            sandbox->name, id.substr(0, 12)),
-                "choose another name, or remove it with 'ebpfnet rm'"});
-    }
+  if (const auto other = context_.registry.sandbox_named(sandbox->name)) {
+    return Failure(
+        Error{ErrorCode::conflict, 0,
+              fmt::format("Conflict. The sandbox name \"{}\" is already in use by sandbox {}",
+                          sandbox->name, other->id.substr(0, 12)),
+              "choose another name, or remove it with 'ebpfnet rm'"});
   }
   if (config.network_mode.starts_with(kContainerPrefix)) {
     const auto other =
@@ -120,7 +116,7 @@ Result<Service::SandboxPtr> Service::plan_sandbox(const api::SandboxCreate& orig
     TRY_VOID(plan_endpoint(*sandbox, attachment));
   }
   undo.keep();
-  context_.registry.sandboxes[sandbox->id] = sandbox;
+  context_.registry.add(sandbox);
   return sandbox;
 }
 
@@ -222,6 +218,13 @@ Result<std::shared_ptr<Endpoint>> Service::plan_endpoint(Sandbox& sandbox,
                 "create one of the networks with another --subnet"});
     }
   }
+  if (network->endpoints >= kBridgePorts) {
+    return Failure(
+        Error{ErrorCode::exhausted, 0,
+              fmt::format("network {} has {} endpoints, as many as a Linux bridge has ports",
+                          network->name, network->endpoints),
+              "create another network; a sandbox can be on both"});
+  }
   auto endpoint = std::make_shared<Endpoint>();
   endpoint->id = TRY(random_id());
   endpoint->network_id = network->id;
@@ -240,6 +243,7 @@ Result<std::shared_ptr<Endpoint>> Service::plan_endpoint(Sandbox& sandbox,
     endpoint->mac = Mac::from_ipv4(endpoint->ipv4);
   }
   endpoint->ifname = fmt::format("eth{}", sandbox.next_ifname++);
+  network->endpoints += 1;
   sandbox.endpoints.push_back(endpoint);
   return endpoint;
 }
@@ -248,6 +252,7 @@ Result<std::shared_ptr<Endpoint>> Service::plan_endpoint(Sandbox& sandbox,
 void Service::give_back(const Endpoint& endpoint) {
   if (const auto network = context_.registry.network(endpoint.network_id)) {
     network->allocator->release(endpoint.ipv4);
+    network->endpoints -= 1;
   }
   context_.registry.slots.give(endpoint.slot.value);
 }
@@ -259,18 +264,11 @@ void Service::forget(const SandboxPtr& sandbox) {
     for (const auto& endpoint : sandbox->endpoints) {
       give_back(*endpoint);
     }
-    context_.registry.sandboxes.erase(sandbox->id);
+    context_.registry.remove(*sandbox);
     sandbox->gone = true;
     sandbox->changed.notify_all();
   }
-  scheduler_.run([this, index = sandbox->index] {
-    if (auto swept = remove_flows_of(context_.plane.maps(), index); !swept) {
-      spdlog::warn("event=flows_remain sandbox_index={} error={:?}", index.value,
-                   swept.error().story());
-    }
-    const auto lock = context_.registry.lock();
-    context_.registry.sandbox_indexes.give(index.value);
-  });
+  flow_sweeper_.add(sandbox->index);
 }
 
 } // namespace ebpfnet::network

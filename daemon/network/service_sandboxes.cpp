@@ -15,7 +15,13 @@ namespace ebpfnet::network {
 
 Service::Service(Context& context, Scheduler scheduler)
     : context_(context), scheduler_(std::move(scheduler)), publisher_(context),
-      sandbox_network_(context, publisher_), uplinks_(context), started_at_(now_rfc3339()) {}
+      sandbox_network_(context, publisher_), uplinks_(context),
+      flow_sweeper_(context.plane.maps(), scheduler_.run,
+                    [&registry = context.registry](SandboxIndex sandbox) {
+                      const auto lock = registry.lock();
+                      registry.sandbox_indexes.give(sandbox.value);
+                    }),
+      started_at_(now_rfc3339()) {}
 
 // The sandbox cannot go away while it is held: removing it takes the same mutex.
 Result<Service::Held> Service::hold(const std::string& ref) {

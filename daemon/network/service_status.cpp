@@ -1,6 +1,8 @@
 // What the daemon tells about itself. See service.hpp.
-#include <sys/utsname.h>
+#include <netinet/in.h>
 #include <unistd.h>
+
+#include <algorithm>
 
 #include "daemon/network/service.hpp"
 #include "daemon/network/verify.hpp"
@@ -10,7 +12,23 @@
 namespace ebpfnet::network {
 namespace {
 
-constexpr std::string_view kPaths[] = {"local", "bridge", "out", "in", "host", "published"};
+void count_state(const Sandbox& sandbox, SandboxCensus& out) {
+  if (sandbox.restarting) {
+    ++out.restarting;
+    return;
+  }
+  switch (sandbox.state) {
+  case SandboxState::created:
+    ++out.created;
+    break;
+  case SandboxState::running:
+    ++out.running;
+    break;
+  case SandboxState::exited:
+    ++out.exited;
+    break;
+  }
+}
 
 // [{"Network", "Reason", "Packets"}], drops that happened only.
 void add_drops(Json& out, const std::string& network, const ebn_counters& row) {
@@ -25,10 +43,10 @@ void add_drops(Json& out, const std::string& network, const ebn_counters& row) {
 }
 
 void add_traffic(Json& out, const std::string& network, const ebn_counters& row) {
-  for (std::size_t path = 0; path < std::size(kPaths); ++path) {
+  for (unsigned path = 0; path < EBN_PATH_LIMIT; ++path) {
     if (row.packets[path] != 0) {
       out.push_back({{"Network", network},
-                     {"Path", kPaths[path]},
+                     {"Path", view::path_label(path)},
                      {"Packets", row.packets[path]},
                      {"Bytes", row.bytes[path]}});
     }
@@ -68,43 +86,75 @@ Result<Json> maps_view(const view::Maps& maps) {
   return out;
 }
 
-std::string kernel_release() {
-  utsname name{};
-  ::uname(&name);
-  return name.release;
-}
-
 } // namespace
 
-Result<Json> Service::status(bool verify) {
-  std::vector<std::pair<std::string, NetworkIndex>> networks{{"", NetworkIndex(0)}};
-  Json counts;
+// In how many places a program is: as filters on the devices of sandboxes, as links elsewhere.
+Result<std::size_t> Service::attachments(std::string_view program) const {
+  if (program == "tc_on_loopback") {
+    return sandbox_network_.dns_count();
+  }
+  if (program == "tc_from_container" || program == "tc_to_container") {
+    const auto lock = context_.registry.lock();
+    std::size_t count = 0;
+    for (const auto& [id, sandbox] : context_.registry.sandboxes) {
+      count += static_cast<std::size_t>(
+          std::ranges::count_if(sandbox->endpoints, [](const auto& e) { return e->connected; }));
+    }
+    return count;
+  }
+  return TRY(context_.plane.pinned(program))
+  .size();
+}
+
+Census Service::census() const {
+  Census out;
   {
     const auto lock = context_.registry.lock();
-    std::size_t running = 0;
-    std::size_t endpoints = 0;
-    for (const auto& [id, network] : context_.registry.networks) {
-      networks.emplace_back(network->name, network->index);
-    }
+    std::map<std::string_view, std::size_t> endpoints; // by network
     for (const auto& [id, sandbox] : context_.registry.sandboxes) {
-      running += sandbox->state == SandboxState::running ? 1 : 0;
-      endpoints += sandbox->endpoints.size();
+      if (sandbox->ready) {
+        count_state(*sandbox, out.sandboxes);
+        out.endpoints += sandbox->endpoints.size();
+        for (const auto& endpoint : sandbox->endpoints) {
+          ++endpoints[endpoint->network_id];
+        }
+      }
     }
-    counts = {{"Networks", context_.registry.networks.size()},
-              {"Sandboxes", context_.registry.sandboxes.size()},
-              {"Running", running},
-              {"Endpoints", endpoints}};
+    for (const auto& [id, network] : context_.registry.networks) {
+      if (!network->removing) {
+        out.networks.push_back({network->name, network->driver, network->created, network->index,
+                                !network->bridge.empty(), endpoints[id]});
+      }
+    }
   }
-  counts["PublishedRanges"] = publisher_.count();
+  std::ranges::sort(out.networks, {}, &NetworkCensus::name);
+  out.tcp = publisher_.count(IPPROTO_TCP);
+  out.udp = publisher_.count(IPPROTO_UDP);
+  out.uplinks = uplinks_.list();
+  return out;
+}
+
+Result<Json> Service::status(bool verify) {
+  const Census census = this->census();
+  const Json counts{{"Networks", census.networks.size()},
+                    {"Sandboxes", census.sandboxes.total()},
+                    {"Running", census.sandboxes.running},
+                    {"Endpoints", census.endpoints},
+                    {"PublishedRanges", census.tcp.ranges + census.udp.ranges}};
   Json drops = Json::array();
   Json traffic = Json::array();
-  for (const auto& [name, index] : networks) {
+  const auto add_row = [&](const std::string& name, NetworkIndex index) -> Result<void> {
     const auto row = TRY(context_.plane.maps().counters.read(index));
     add_drops(drops, name, row);
     add_traffic(traffic, name, row);
+    return {};
+  };
+  TRY_VOID(add_row("", NetworkIndex(0)));
+  for (const auto& network : census.networks) {
+    TRY_VOID(add_row(network.name, network.index));
   }
   Json uplinks = Json::array();
-  for (const auto& uplink : uplinks_.list()) {
+  for (const auto& uplink : census.uplinks) {
     uplinks.push_back(
         {{"Name", uplink.name},
          {"Address", uplink.address.is_unspecified() ? "" : uplink.address.to_string()},
@@ -113,13 +163,12 @@ Result<Json> Service::status(bool verify) {
   }
   Json programs = Json::array();
   for (const auto& row : loader::program_table()) {
-    programs.push_back(
-        {{"Name", row.name}, {"Links", TRY(context_.plane.pinned(row.name)).size()}});
+    programs.push_back({{"Name", row.name}, {"Links", TRY(attachments(row.name))}});
   }
   Json out{{"Version", kVersion},
            {"Pid", ::getpid()},
            {"StartedAt", started_at_},
-           {"Kernel", kernel_release()},
+           {"Kernel", loader::kernel_release()},
            {"StateDir", context_.options.state_dir.string()},
            {"RunDir", context_.options.run_dir.string()},
            {"Bpffs", context_.options.bpffs.string()},
@@ -140,7 +189,7 @@ Result<Json> Service::status(bool verify) {
 
 Result<Json> Service::version() {
   return Json{{"Version", kVersion},
-              {"Kernel", kernel_release()},
+              {"Kernel", loader::kernel_release()},
               {"SchemaVersion", static_cast<int>(EBN_SCHEMA_VERSION)}};
 }
 

@@ -16,10 +16,6 @@
 namespace ebpfnet::network {
 namespace {
 
-bool is_ours(IfIndex index) {
-  return index.value >= EBN_BRIDGE_IFINDEX_BASE;
-}
-
 struct HostView {
   std::vector<netlink::LinkInfo> links;
   std::vector<netlink::AddressInfo> addresses;
@@ -44,7 +40,7 @@ bool leads_outside(const netlink::LinkInfo& link, const HostView& host) {
     return r.device == link.index && r.table == RT_TABLE_MAIN && r.type == RTN_UNICAST &&
            !(r.destination && r.destination->address().bytes()[0] == 0xfe);
   });
-  return !link.loopback && !is_ours(link.index) && (addressed || routed);
+  return !link.loopback && !Uplinks::is_own(link.index) && (addressed || routed);
 }
 
 IpAddress masquerade_address(const netlink::LinkInfo& link, const HostView& host) {
@@ -68,6 +64,10 @@ std::vector<IpAddress> host_addresses(const HostView& host) {
 }
 
 } // namespace
+
+bool Uplinks::is_own(IfIndex index) {
+  return index.value >= EBN_BRIDGE_IFINDEX_BASE;
+}
 
 Result<void> Uplinks::sync() {
   const std::scoped_lock lock(mutex_);

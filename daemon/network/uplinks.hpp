@@ -23,6 +23,9 @@ class Uplinks {
 public:
   explicit Uplinks(Context& context) : context_(context) {}
 
+  // Whether the daemon made this interface: by its number.
+  static bool is_own(IfIndex index);
+
   // Compares with the kernel and corrects: attaches to new uplinks, leaves those that are gone,
   // writes addresses.
   Result<void> sync();

@@ -1,7 +1,5 @@
 #include "daemon/network/verify.hpp"
 
-#include <set>
-
 #include "daemon/netlink/link.hpp"
 #include "daemon/netlink/netns.hpp"
 #include "daemon/network/bridge/records.hpp"
@@ -60,10 +58,6 @@ Result<std::vector<std::string>> verify_kernel(Context& context) {
   }
   std::vector<std::string> problems;
   auto socket = TRY(netlink::Socket::open());
-  std::set<std::string> pins;
-  for (const auto& pin : TRY(context.plane.pinned("tc_from_container"))) {
-    pins.insert(pin);
-  }
   for (const auto& [what, device, alias] : devices) {
     const auto link = TRY(netlink::find_link(socket, device));
     if (!link) {
@@ -75,7 +69,7 @@ Result<std::vector<std::string>> verify_kernel(Context& context) {
           fmt::format("{} {}", what, link->up ? "belongs to somebody else" : "is down"));
     }
     const bool veth = device.value >= EBN_VETH_IFINDEX_BASE;
-    if (veth && context.plane.features().tcx && !pins.contains(std::to_string(device.value))) {
+    if (veth && !TRY(context.plane.serves_container(device))) {
       problems.push_back(what + " has no program");
     }
     if (veth) {

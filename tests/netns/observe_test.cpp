@@ -72,6 +72,22 @@ TEST_F(Observe, MonitorIsQuietUntilSomethingChanges) {
   EXPECT_TRUE(monitor.drain(nullptr).value());
 }
 
+TEST_F(Observe, MonitorPassesOverChosenInterfacesButNotTheirAddresses) {
+  const IfIndex bridge = new_bridge();
+  Monitor monitor = Monitor::open([&](IfIndex index) { return index == bridge; }).value();
+  ASSERT_OK(set_link_alias(socket(), bridge, "changed"));
+  ASSERT_OK(
+      add_route(socket(), {IpPrefix::from("198.51.100.0/24").value(), {}, bridge, false, {}, 0}));
+  EXPECT_TRUE(readable(monitor));
+  EXPECT_FALSE(monitor.drain(nullptr).value());
+  ASSERT_OK(add_address(socket(), bridge, ip("192.0.2.1"), 24, true));
+  EXPECT_TRUE(readable(monitor));
+  EXPECT_TRUE(monitor.drain(nullptr).value());
+  ASSERT_OK(set_link_up(socket(), IfIndex(1)));
+  EXPECT_TRUE(readable(monitor));
+  EXPECT_TRUE(monitor.drain(nullptr).value());
+}
+
 TEST_F(Observe, MonitorAsksForAResyncWhenEventsWereLost) {
   Monitor monitor = Monitor::open().value();
   const int tiny = 1;

@@ -39,13 +39,17 @@ protected:
     ASSERT_OK(store);
     store_.emplace(std::move(*store));
     dns_.emplace(loop_, names_);
-    context_.emplace(Context{{}, "test", *store_, *plane_, names_, *dns_, registry_});
+    auto links = netlink::LinkRemover::create([](const std::function<void()>& job) { job(); });
+    ASSERT_OK(links);
+    links_ = std::move(*links);
+    context_.emplace(Context{{}, "test", *store_, *plane_, names_, *dns_, registry_, *links_});
     begin_life();
   }
 
   void TearDown() override {
     publisher_.reset();
     context_.reset();
+    links_.reset();
     dns_.reset();
     plane_.reset();
     store_.reset();
@@ -114,6 +118,7 @@ protected:
   std::optional<state::Store> store_;
   std::unique_ptr<loader::DataPlane> plane_;
   std::optional<dns::Server> dns_;
+  std::unique_ptr<netlink::LinkRemover> links_;
   std::optional<Context> context_;
   std::optional<Publisher> publisher_;
 };
@@ -185,7 +190,8 @@ TEST_F(PublisherTest, RefusesNumbersThatTheTextFormCannotSay) {
         api::PortSpec{"nowhere", 100, 100, 80, 80, "tcp"}}) {
     EXPECT_FALSE(publisher_->reserve(owner, {spec}, true)) << spec.to_string();
   }
-  EXPECT_EQ(publisher_->count(), 0U);
+  EXPECT_EQ(publisher_->count(IPPROTO_TCP).ranges, 0U);
+  EXPECT_EQ(publisher_->count(IPPROTO_UDP).ranges, 0U);
 }
 
 TEST_F(PublisherTest, TakesAllOfARequestOrNothing) {
@@ -194,7 +200,7 @@ TEST_F(PublisherTest, TakesAllOfARequestOrNothing) {
   owner.id = "other";
   const auto spec = [](const char* text) { return api::PortSpec::from(text).value(); };
   EXPECT_FALSE(publisher_->reserve(owner, {spec("7000:80"), spec("8000:80")}, true));
-  EXPECT_EQ(publisher_->count(), 1U);
+  EXPECT_EQ(publisher_->count(IPPROTO_TCP).ranges, 1U);
   EXPECT_EQ(refusal("third", "7000:80"), "accepted");
 }
 

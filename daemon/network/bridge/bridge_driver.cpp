@@ -22,14 +22,6 @@ std::string veth_name(const Endpoint& endpoint) {
   return "ebv" + endpoint.id.substr(0, 12);
 }
 
-// A MAC address of the host end that nobody else has: locally administered, from the slot.
-Mac veth_mac(const Endpoint& endpoint) {
-  const auto n = endpoint.slot.value;
-  return Mac::from_bytes({0x06, 0xeb, static_cast<std::uint8_t>(n >> 24),
-                          static_cast<std::uint8_t>(n >> 16), static_cast<std::uint8_t>(n >> 8),
-                          static_cast<std::uint8_t>(n)});
-}
-
 Result<void> write_device_sysctl(const std::string& family, const std::string& device,
                                  const char* key, const char* value) {
   return netlink::write_sysctl(fmt::format("net/{}/conf/{}/{}", family, device, key), value);
@@ -103,7 +95,9 @@ Result<void> create_device(Context& context, Socket& socket, const Network& netw
   netlink::VethSpec spec;
   spec.host_name = veth_name(endpoint);
   spec.host_index = veth_ifindex(endpoint.slot);
-  spec.host_mac = veth_mac(endpoint);
+  // The bridge hands what is sent to the address of one of its ports to the host's stack. So the
+  // ports have the bridge's own, which the programs know as the gateway's.
+  spec.host_mac = network.bridge_mac;
   spec.host_alias = context.device_alias("endpoint", endpoint.id);
   spec.mtu = network.mtu;
   spec.master = bridge_ifindex(network.index);
@@ -198,15 +192,13 @@ Result<void> BridgeDriver::join(Context& context, const Network& network, const 
 
 Result<void> BridgeDriver::leave(Context& context, const Network& network,
                                  const Endpoint& endpoint) const {
-  auto socket = TRY(Socket::open());
-  const IfIndex veth = veth_ifindex(endpoint.slot);
   // Neighbours lose the way first; the record outlives the device, so that its last packets are
   // known.
   auto unreachable = remove_destinations(context, network, endpoint);
-  auto removed = netlink::delete_link(socket, veth);
-  auto detached = context.plane.detach_container(veth);
+  auto removed = context.links.remove(veth_ifindex(endpoint.slot));
   auto forgotten = remove_endpoint(context, endpoint);
   if (network.overlapping) {
+    auto socket = TRY(Socket::open());
     const IpAddress seen = host_address(endpoint.slot);
     [[maybe_unused]] const auto neighbour =
         netlink::remove_neighbour(socket, bridge_ifindex(network.index), seen);
@@ -215,7 +207,7 @@ Result<void> BridgeDriver::leave(Context& context, const Network& network,
     route.device = bridge_ifindex(network.index);
     [[maybe_unused]] const auto unrouted = netlink::remove_route(socket, route);
   }
-  for (const auto* result : {&removed, &unreachable, &detached, &forgotten}) {
+  for (const auto* result : {&removed, &unreachable, &forgotten}) {
     if (!*result) {
       return *result;
     }
