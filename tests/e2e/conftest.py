@@ -15,6 +15,7 @@ from lab import Lab, destroy, list_grounds  # noqa: E402
 from lab.ground import mounts  # noqa: E402
 from lab.host import binary  # noqa: E402
 from lab.traces import traces  # noqa: E402
+from sanitizer_reports import reports, story  # noqa: E402
 
 PREFIX = "ebn-e2e"
 
@@ -44,6 +45,20 @@ def machine_stays_as_it_was():
     assert machine_links() == links, "a test changed the machine's own links"
     mine = f"/run/{PREFIX}-{os.getpid()}-"
     assert not [str(p) for p, _ in mounts() if str(p).startswith(mine)], "a test left mounts behind"
+
+
+@pytest.fixture(autouse=True)
+def no_sanitizer_reports():
+    """In a sanitized build a test fails when a sanitizer reported anything meanwhile."""
+    directory = os.environ.get("EBPFNET_REPORTS")
+    if directory is None:
+        yield
+        return
+    Path(directory).mkdir(exist_ok=True)
+    before = reports(directory)
+    yield
+    new = [story(report) for report in reports(directory) if report not in before]
+    assert not new, "\n".join(new)
 
 
 def end_daemons_cleanly(lab):

@@ -256,6 +256,6 @@ def test_an_unknown_uplink_or_cgroup_root_is_told(idle_lab):
     host = idle_lab.host
     done = host.run_daemon_to_end("--cgroup-root", host.dir, check=False, timeout=30)
     assert done.returncode != 0 and str(host.dir) in done.stderr
-    for flag, value in (("--log-level", "loud"), ("--config", "/nonesuch.toml"), ("--mystery", "1")):
+    for flag, value in (("--log-level", "loud"), ("--attach", "sideways"), ("--config", "/nonesuch.toml"), ("--mystery", "1")):
         done = host.run_daemon_to_end(flag, value, check=False, timeout=30)
         assert done.returncode != 0 and (value in done.stderr or flag in done.stderr), flag

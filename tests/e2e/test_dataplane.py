@@ -55,6 +55,15 @@ def test_the_bridge_has_a_static_entry_for_every_endpoint(pair):
         assert host.endpoint(sandbox, "net")["MacAddress"] in entries
 
 
+def test_the_host_has_one_address_on_the_bridge_and_its_ports(pair):
+    # What is sent to a port's address goes to the host's stack, past what the programs decide for the gateway's.
+    links = pair.ns.ip("link", "show")
+    address = {link["ifname"]: link["address"] for link in links}
+    ports = [link for link in links if "master" in link]
+    assert len(ports) == 2
+    assert all(port["address"] == address[port["master"]] for port in ports)
+
+
 def test_the_bridge_keeps_its_mac_when_sandboxes_come_and_go(pair):
     host = pair
 

@@ -8,7 +8,12 @@ from .errors import CommandFailed, wait_until
 from .ground import Ground, destroy, list_grounds
 from .host import Host
 from .lab import Lab
+from .metrics import Scrape, prometheus_program, scrape
 from .namespace import Namespace
+from .load import Load
 from .pets import Pets
 
-__all__ = ["CommandFailed", "Ground", "Host", "Lab", "Namespace", "Pets", "destroy", "list_grounds", "wait_until"]
+__all__ = [
+    "CommandFailed", "Ground", "Host", "Lab", "Load", "Namespace", "Pets", "Scrape", "destroy", "list_grounds",
+    "prometheus_program", "scrape", "wait_until",
+]  # fmt: skip

@@ -1,7 +1,11 @@
 """The two ways in which a lab complains: a command failed, or something did not happen in time."""
 
+import os
 import shlex
 import time
+
+# Times all time-outs: a sanitizer makes programs slower.
+PATIENCE = float(os.environ.get("EBPFNET_PATIENCE", "1"))
 
 
 class CommandFailed(AssertionError):
@@ -19,7 +23,7 @@ def wait_until(condition, what, timeout=10.0, interval=0.05):
 
     An AssertionError or OSError inside condition() counts as "not yet" and is told when time is up.
     """
-    deadline = time.monotonic() + timeout
+    deadline = time.monotonic() + timeout * PATIENCE
     last = None
     while True:
         try:
@@ -30,5 +34,5 @@ def wait_until(condition, what, timeout=10.0, interval=0.05):
             last = error
         if time.monotonic() > deadline:
             story = f" (last: {last})" if last else ""
-            raise AssertionError(f"not within {timeout:g} s: {what}{story}")
+            raise AssertionError(f"not within {timeout * PATIENCE:g} s: {what}{story}")
         time.sleep(interval)

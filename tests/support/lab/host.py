@@ -7,7 +7,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from .errors import wait_until
+from .errors import PATIENCE, wait_until
 from .ground import end_processes, unmount_below
 from .namespace import PYTHON, SUPPORT, Namespace, ask_command, finish, read_answer, start
 
@@ -31,6 +31,7 @@ class Host:
         self.log_path = self.dir / "daemon.log"
         self.socket = self.run_dir / "api.sock"
         self.daemon = None
+        self.build, self.flags = "ebpfnetd", []
         self.expected_drops = set()
 
     def _mount_volatile(self):
@@ -41,10 +42,11 @@ class Host:
 
     def daemon_command(self, *extra):
         return [
-            binary("ebpfnetd"), "--state-dir", self.state_dir, "--run-dir", self.run_dir, "--bpffs", self.bpffs,
-            "--uplink", UPLINK, "--cgroup-root", self.cgroup_root, *extra,
+            binary(self.build), "--state-dir", self.state_dir, "--run-dir", self.run_dir, "--bpffs", self.bpffs,
+            "--uplink", UPLINK, "--cgroup-root", self.cgroup_root, *self.flags, *extra,
         ]  # fmt: skip
 
+    # `build` names the daemon's binary, `flags` go with every start.
     def start_daemon(self, *extra, wait=True):
         with self.log_path.open("ab") as log:
             self.daemon = self.ns.popen(
@@ -69,7 +71,7 @@ class Host:
         return finish(self.ns.popen(*line, cgroup=self.daemon_cgroup, **pipes), line, check, timeout)
 
     def kill_daemon(self):
-        self._end_daemon(signal.SIGKILL)
+        return self._end_daemon(signal.SIGKILL)
 
     def stop_daemon(self, timeout=20):
         """SIGTERM; returns the exit code."""
@@ -82,7 +84,7 @@ class Host:
     def _end_daemon(self, number, timeout=10):
         daemon, self.daemon = self.daemon, None
         daemon.send_signal(number)
-        return daemon.wait(timeout)
+        return daemon.wait(timeout * PATIENCE)
 
     def log(self):
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""

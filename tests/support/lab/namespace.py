@@ -5,7 +5,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from .errors import CommandFailed
+from .errors import PATIENCE, CommandFailed
 
 SUPPORT = Path(__file__).resolve().parents[1]
 PYTHON = "/usr/bin/python3"
@@ -25,11 +25,11 @@ def start(args, cgroup, net=None, **popen):
 def finish(process, args, check=True, timeout=30, input=None):
     """Waits for a process of start() with pipes; a timeout kills it and fails."""
     try:
-        stdout, stderr = process.communicate(input=input, timeout=timeout)
+        stdout, stderr = process.communicate(input=input, timeout=timeout * PATIENCE)
     except subprocess.TimeoutExpired:
         process.kill()
         stdout, stderr = process.communicate()
-        raise CommandFailed(args, f"none after {timeout} s", stdout, stderr) from None
+        raise CommandFailed(args, f"none after {timeout * PATIENCE:g} s", stdout, stderr) from None
     if check and process.returncode != 0:
         raise CommandFailed(args, process.returncode, stdout, stderr)
     return subprocess.CompletedProcess(args, process.returncode, stdout, stderr)
