@@ -11,4 +11,4 @@ install(FILES ${CMAKE_BINARY_DIR}/packaging/ebpfnetd.service DESTINATION ${EBPFN
 install(FILES packaging/ebpfnetd.toml DESTINATION ${EBPFNET_SYSCONFDIR})
 install(FILES README.md CHANGELOG.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES bpf/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME LICENSE.bpf)
-install(FILES docs/README.md docs/design.md docs/cli.md docs/operations.md DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs)
+install(FILES docs/README.md docs/design.md docs/cli.md docs/operations.md docs/performance.md DESTINATION ${CMAKE_INSTALL_DOCDIR}/docs)

@@ -3,7 +3,6 @@ set(CMAKE_CXX_STANDARD 23)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
-set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 
 if(NOT CMAKE_BUILD_TYPE)
@@ -11,7 +10,7 @@ if(NOT CMAKE_BUILD_TYPE)
 endif()
 
 find_program(CCACHE ccache)
-if(CCACHE)
+if(CCACHE AND NOT DEFINED CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
 endif()
 
@@ -24,12 +23,11 @@ else()
   add_compile_options(-Wno-missing-field-initializers -Wno-array-bounds -Wno-stringop-overflow -Wno-stringop-overread
                       -Wno-restrict -Wno-maybe-uninitialized)
 endif()
+# Libraries and programs alike, since every library ends in a program.
+add_compile_options(-fPIE)
+add_link_options(-pie)
 if(EBPFNET_WERROR)
   add_compile_options(-Werror)
-endif()
-if(EBPFNET_SANITIZE)
-  add_compile_options(-fsanitize=${EBPFNET_SANITIZE} -fno-omit-frame-pointer -g)
-  add_link_options(-fsanitize=${EBPFNET_SANITIZE})
 endif()
 
 # Every folder is on the include path by its own name: #include "daemon/ipam/pool.hpp".

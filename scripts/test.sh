@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests need, builds with warnings as errors, checks style and runs all tests.
-# Without root only the unit tests run (the others make network namespaces and load BPF).
+# Without root only the unit tests and those in VMs run (the others make network namespaces and load BPF).
 # usage: test.sh [--all]     --all: also builds with g++ 12 and reads everything with clang's analyzer
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
@@ -44,8 +44,8 @@ all_tests() {
 }
 
 if [ "$(id -u)" -ne 0 ]; then
-  echo "not root: only the unit tests will run (hint: sudo scripts/test.sh runs them all)"
-  selection=(-L '^unit$')
+  echo "not root: only the unit tests and those in VMs will run (hint: sudo scripts/test.sh runs them all)"
+  selection=(-L '^(unit|vm)$')
 fi
 step "packages" scripts/install-deps.sh test || exit 1
 step "build, warnings are errors" build ci || exit 1
@@ -63,7 +63,7 @@ printf '\n=== summary after %d minutes\n' $(((SECONDS - started + 30) / 60))
 # pytest's reports and GoogleTest's: one ctest test may hold many of theirs.
 skipped=$(sed -n 's/^\(SKIPPED \[.*\)/  \1/p; s/^\[  SKIPPED \] \([^ ]*\.[^ ]*\)$/  \1/p' build/Testing/Temporary/LastTest.log 2>/dev/null | sort -u)
 if [ -n "$skipped" ]; then printf 'skipped:\n%s\n' "$skipped"; else echo "skipped: none"; fi
-if [ ${#selection[@]} -gt 0 ]; then echo "not run without root: tests with the labels netns, packet and e2e"; fi
+if [ ${#selection[@]} -gt 0 ]; then echo "not run without root: tests with the labels netns, packet, process and e2e"; fi
 grep -E '^[[:space:]]*[0-9]+ - .*\((Failed|Timeout|Not Run|.*[Ee]xception.*)\)' "$log"
 for name in "${failed[@]}"; do echo "FAILED stage: $name"; done
 grep -E '^[0-9]+% tests passed' "$log"

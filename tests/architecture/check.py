@@ -31,11 +31,12 @@ MAY_INCLUDE = {
 LIBRARY_HOMES = {
     r'#include [<"](bpf/(bpf|libbpf|btf)\.h)[>"]': ["loader", "maps/view", "tests"],
     r'#include [<"](netlink/[^>"]+)[>"]': ["daemon/netlink", "tests"],
-    r'#include [<"](CLI/[^>"]+)[>"]': ["cli", "daemon/config.cpp", "main.cpp"],
+    r'#include [<"](CLI/[^>"]+)[>"]': ["cli/arguments.cpp", "daemon/config.cpp", "main.cpp"],
     r'#include [<"](nlohmann/[^>"]+)[>"]': ["daemon", "cli", "tests"],
     r'#include [<"](spdlog/[^>"]+)[>"]': ["daemon", "loader", "main.cpp", "tests"],
     r'#include [<"](sqlite3\.h)[>"]': ["daemon/state", "tests"],
     r'#include [<"](ldns/[^>"]+)[>"]': ["daemon/dns", "tests"],
+    r'#include [<"](prometheus/[^>"]+)[>"]': ["daemon/metrics", "tests"],
     r"\b(setns)\s*\(": ["daemon/netlink/netns.cpp", "daemon/shim", "tests"],
 }
 # Nowhere.
