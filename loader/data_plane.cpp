@@ -8,7 +8,10 @@
 #include <sys/vfs.h>
 
 #include <algorithm>
+#include <array>
+#include <chrono>
 #include <cstdarg>
+#include <thread>
 
 #include "loader/link.hpp"
 #include "loader/schema.hpp"
@@ -65,14 +68,14 @@ Result<void> check_bpffs(const fs::path& directory) {
   return {};
 }
 
-// Every map that both sides know is pinned, and found again by its pin; a program's own constants
-// and scratch space are not.
+// Every map that several programs know is pinned, and found again by its pin; a program's own
+// constants and scratch space are not.
 void pin_maps(bpf_object* object, const fs::path& root) {
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, object) {
     const std::string name = ::bpf_map__name(map);
-    if (std::ranges::any_of(view::kMaps,
-                            [&](const view::MapRow& row) { return name == row.name; })) {
+    if (std::ranges::find(view::kMaps, name, &view::MapRow::name) != std::end(view::kMaps) ||
+        std::ranges::find(view::kInnerMaps, name) != std::end(view::kInnerMaps)) {
       ::bpf_map__set_pin_path(map, (root / "maps" / name).c_str());
     }
   }
@@ -141,6 +144,7 @@ Result<std::unique_ptr<DataPlane>> DataPlane::open(const Options& options) {
       TRY_VOID(plane->program(row.name, true));
     }
   }
+  TRY_VOID(plane->start_clock());
   plane->maps_ = TRY(view::Maps::open(plane->root_ / "maps"));
   for (const std::string_view name : kOnSandboxDevices) {
     for (const std::string& key : TRY(plane->pinned(name))) {
@@ -165,6 +169,27 @@ Result<int> DataPlane::program(std::string_view name, bool ethernet) {
   const int fd = loaded.program;
   loaded_.emplace(key, std::move(loaded));
   return fd;
+}
+
+Result<void> DataPlane::start_clock() {
+  const int fd = TRY(program("start_clock", true));
+  constexpr int kTries = 100;
+  constexpr std::chrono::milliseconds kPause{10};
+  const std::array<std::byte, 64> frame{}; // the shortest that the kernel takes is 14 bytes
+  LIBBPF_OPTS(bpf_test_run_opts, run, .data_in = frame.data(), .data_size_in = frame.size());
+  for (int tried = 0; tried < kTries; ++tried) {
+    if (::bpf_prog_test_run_opts(fd, &run) != 0) {
+      return fail_errno(errno, "run program 'start_clock'");
+    }
+    if (run.retval != ENOMEM) {
+      break;
+    }
+    std::this_thread::sleep_for(kPause);
+  }
+  if (run.retval != 0) {
+    return fail_errno(static_cast<int>(run.retval), "set up the timer by which flows end");
+  }
+  return {};
 }
 
 Result<void> DataPlane::attach_container(IfIndex veth) {

@@ -71,6 +71,8 @@ private:
   };
 
   Result<int> program(std::string_view name, bool ethernet);
+  // Sets going the timer by which flows end; see bpf/lib/expiry.bpf.h.
+  Result<void> start_clock();
   Result<void> attach(std::string_view name, bool ethernet, IfIndex device, const std::string& key);
   Result<void> detach(std::string_view name, IfIndex device, const std::string& key);
   Result<void> attach_filter(std::string_view name, IfIndex device, const std::string& former_key);

@@ -59,6 +59,7 @@ Result<Features> probe_features() {
       {"bpf_redirect_neigh (5.10)", has_helper(BPF_FUNC_redirect_neigh), "the way out of the host",
        ""},
       {"bpf_timer (5.15)", has_helper(BPF_FUNC_timer_init), "the end of idle flows", ""},
+      {"bpf_loop (5.17)", has_helper(BPF_FUNC_loop), "the end of idle flows", ""},
       {"tcx links (6.6)", out.tcx, "attaching beside other programs, atomic replacement",
        "clsact filters"},
       {"bpf_set_retval (5.18)", out.set_retval, "holding published ports against host processes",

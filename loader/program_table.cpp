@@ -4,6 +4,7 @@
 
 #include "cgroup_bind4.skel.h"
 #include "cgroup_bind6.skel.h"
+#include "start_clock.skel.h"
 #include "tc_from_container.skel.h"
 #include "tc_from_uplink.skel.h"
 #include "tc_on_loopback.skel.h"
@@ -45,13 +46,14 @@ Result<bpf_object*> open_object(const void* bytes, std::size_t size, const char*
   }
 
 constexpr ProgramRow kPrograms[] = {
-    {"tc_from_container", Hook::tc_ingress, "5.15", EBN_SKELETON(tc_from_container)},
+    {"tc_from_container", Hook::tc_ingress, "5.11", EBN_SKELETON(tc_from_container)},
     {"tc_to_container", Hook::tc_egress, "5.10", EBN_SKELETON(tc_to_container)},
-    {"tc_from_uplink", Hook::tc_ingress, "5.15", EBN_SKELETON(tc_from_uplink)},
-    {"tc_to_uplink", Hook::tc_egress, "5.15", EBN_SKELETON(tc_to_uplink)},
+    {"tc_from_uplink", Hook::tc_ingress, "5.11", EBN_SKELETON(tc_from_uplink)},
+    {"tc_to_uplink", Hook::tc_egress, "5.11", EBN_SKELETON(tc_to_uplink)},
     {"tc_on_loopback", Hook::tc_egress, "5.10", EBN_SKELETON(tc_on_loopback)},
     {"cgroup_bind4", Hook::cgroup_bind4, "5.18", EBN_SKELETON(cgroup_bind4)},
     {"cgroup_bind6", Hook::cgroup_bind6, "5.18", EBN_SKELETON(cgroup_bind6)},
+    {"start_clock", Hook::none, "5.17", EBN_SKELETON(start_clock)},
 };
 #undef EBN_SKELETON
 

@@ -13,7 +13,13 @@
 
 namespace ebpfnet::loader {
 
-enum class Hook { tc_ingress, tc_egress, cgroup_bind4, cgroup_bind6 };
+enum class Hook {
+  tc_ingress,
+  tc_egress,
+  cgroup_bind4,
+  cgroup_bind6,
+  none, // attached nowhere: the loader runs it
+};
 
 struct ProgramRow {
   std::string_view name; // of the program, its object and its pins

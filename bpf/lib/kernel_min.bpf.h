@@ -15,6 +15,7 @@
 #define EBN_AF_INET 2
 #define EBN_AF_INET6 10
 #define EBN_CLOCK_MONOTONIC 1
+#define EBN_ENOMEM 12
 #define EBN_EEXIST 17
 
 #define EBN_PACKET_HOST 0

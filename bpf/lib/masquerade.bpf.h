@@ -66,20 +66,23 @@ EBN_GLOBAL int reserve_port(struct __sk_buff* skb, const struct packet* p,
   reserved.proto = p->proto;
   value.flow = *key;
   value.slot = out->slot;
+  value.created_ns = bpf_ktime_get_coarse_ns();
   for (__u32 i = 0; i < MASQ_TRIES; i++) {
     // An odd stride near the golden ratio spreads the tries over the range.
     const __u16 port = cfg.masq_first + (start + i * 2654435761U) % ports;
     reserved.host_port = bpf_htons(port);
-    const int error = insert_new(&masq_ports, &reserved, &value);
-    if (!error && !host_socket_uses(skb, &reserved)) {
-      start_masq_timer(&reserved, timeout_new_seconds(p->proto) * (EBN_NS_PER_SEC / QUARTERS));
+    int error = insert_new(&masq_ports, &reserved, &value);
+    const bool free = !error && !host_socket_uses(skb, &reserved);
+    if (free && !clock_port(&reserved, value.created_ns)) {
       out->addr = reserved.host;
       out->port = reserved.host_port;
       return EBN_DROP_NONE;
     }
     if (!error) {
       bpf_map_delete_elem(&masq_ports, &reserved);
-    } else if (error != -EBN_EEXIST) {
+      error = free ? -EBN_ENOMEM : -EBN_EEXIST;
+    }
+    if (error != -EBN_EEXIST) {
       quota_give(key->sandbox);
       return EBN_DROP_FLOW_TABLE_FULL;
     }
@@ -100,8 +103,8 @@ static __always_inline void masq_flow_of(struct ebn_flow* out, const struct pack
   out->created_ns = bpf_ktime_get_coarse_ns();
 }
 
-// Records the flow whose port is reserved. 0 or a drop reason; in the latter case the reservation's
-// timer ends it.
+// Records the flow whose port is reserved. 0 or a drop reason; in the latter case the clock ends
+// the reservation.
 static __noinline int record_masq_flow(const struct packet* p, const struct ebn_flow_key* key,
                                        const struct masq_source* source) {
   struct ebn_flow flow;

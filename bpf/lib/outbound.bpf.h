@@ -101,7 +101,7 @@ static __always_inline struct verdict out_of_flow(struct __sk_buff* skb, const s
   struct ebn_flow* flow = found.flow;
   struct way way;
   way_of(&way, flow);
-  flow_touch(flow, found.established, p->tcp_flags, true);
+  flow_touch(flow, p->tcp_flags, true);
   if (way.kind == EBN_FLOW_MASQUERADE && found.established) {
     masq_verify(p, key, flow);
   }

@@ -123,7 +123,7 @@ EBN_GLOBAL int inbound_flow(const struct packet* p) {
     found.flow = NULL;
   }
   if (found.flow && same_inbound(found.flow, p, in)) {
-    flow_touch(found.flow, found.established, p->tcp_flags, false);
+    flow_touch(found.flow, p->tcp_flags, false);
     if (!found.established && completes_handshake(found.flow, p)) {
       return promote(key);
     }

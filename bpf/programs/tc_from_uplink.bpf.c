@@ -57,7 +57,7 @@ EBN_GLOBAL int masq_reply(struct __sk_buff* skb, struct packet* p) {
   if (!found.flow) {
     return finish(ep->network, drop(EBN_DROP_FLOW_TABLE_FULL));
   }
-  flow_touch(found.flow, found.established, p->tcp_flags, false);
+  flow_touch(found.flow, p->tcp_flags, false);
   if (!found.established) {
     const int refused = promote(&key);
     if (refused) {

@@ -163,7 +163,9 @@ Result<Json> Service::status(bool verify) {
   }
   Json programs = Json::array();
   for (const auto& row : loader::program_table()) {
-    programs.push_back({{"Name", row.name}, {"Links", TRY(attachments(row.name))}});
+    if (row.hook != loader::Hook::none) {
+      programs.push_back({{"Name", row.name}, {"Links", TRY(attachments(row.name))}});
+    }
   }
   Json out{{"Version", kVersion},
            {"Pid", ::getpid()},

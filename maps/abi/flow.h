@@ -42,19 +42,18 @@ struct ebn_flow {
   __be16 nat_port;
   __u8 kind;
   __u8 proto;
-  __u32 slot;         // the endpoint of the sandbox that the flow uses
-  __u32 peer_slot;    // EBN_FLOW_NEIGHBOUR: the client's endpoint
-  __be16 peer_port;   // EBN_FLOW_NEIGHBOUR: reserved
-  __u8 flags;         // enum ebn_flow_flags
-  __u8 active;        // set by packets, cleared by the timer
-  __u8 idle_quarters; // quarters of the time-out without a packet
-  __u8 unchecked;     // packets since the reserved tuple was last seen in place
-  __u8 pad[2];
-  __u32 peer_sandbox; // EBN_FLOW_NEIGHBOUR: whose the client's endpoint was
-  __u64 created_ns;   // coarse monotonic clock: of the last tick
-  struct bpf_timer timer;
+  __u32 slot;       // the endpoint of the sandbox that the flow uses
+  __u32 peer_slot;  // EBN_FLOW_NEIGHBOUR: the client's endpoint
+  __be16 peer_port; // EBN_FLOW_NEIGHBOUR: reserved
+  __u8 flags;       // enum ebn_flow_flags
+  __u8 active;      // set by packets, cleared by the looks of the clock
+  __u8 unchecked;   // packets since the reserved tuple was last seen in place
+  __u8 pad[3];
+  __u32 peer_sandbox;  // EBN_FLOW_NEIGHBOUR: whose the client's endpoint was
+  __u64 created_ns;    // coarse monotonic clock: of the last tick
+  __u64 idle_since_ns; // the same: of the look since which `active` stayed 0
 };
-EBN_ASSERT_SIZE(struct ebn_flow, 64);
+EBN_ASSERT_SIZE(struct ebn_flow, 56);
 
 // A reserved outside tuple of a masqueraded flow. The value finds the flow; it can be rebuilt from
 // the flow.
@@ -71,9 +70,9 @@ EBN_ASSERT_SIZE(struct ebn_masq_key, 40);
 struct ebn_masq {
   struct ebn_flow_key flow;
   __u32 slot;
-  struct bpf_timer timer;
+  __u64 created_ns; // coarse monotonic clock
 };
-EBN_ASSERT_SIZE(struct ebn_masq, 64);
+EBN_ASSERT_SIZE(struct ebn_masq, 56);
 
 // Where the ports of a fragmented datagram are kept for its later fragments.
 struct ebn_fragment_key {

@@ -3,7 +3,7 @@
 #pragma once
 
 enum {
-  EBN_SCHEMA_VERSION = 1, // of every layout in maps/abi; part of the pin path
+  EBN_SCHEMA_VERSION = 2, // of every layout in maps/abi; part of the pin path
 
   EBN_MAX_ENDPOINTS = 16384,  // slots; slot 0 is never used
   EBN_MAX_NETWORKS = 4096,    // network indexes; 0 stands for "no network" (traffic of nobody's)
@@ -17,6 +17,7 @@ enum {
   EBN_FLOWS = 131072,      // established flows
   EBN_NEW_FLOWS = 65536,   // flows that saw no reply yet
   EBN_MASQ_PORTS = 131072, // reserved (host address, port, remote) tuples
+  EBN_CLOCK_SPARE = 8192,  // room in the queues of the clock for what ended before its time
   EBN_FRAGMENTS = 8192,    // datagrams whose first fragment was seen
 
   // Interface indexes are chosen when the devices are made, so that a table lookup is an array

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 // Established flows. A preallocated hash refuses when full, so that no live flow is evicted; each
-// entry is removed by its own timer. Written and read by the programs; the daemon reads, and
+// entry is removed by the clock. Written and read by the programs; the daemon reads, and
 // removes what belongs to removed endpoints.
 #pragma once
 

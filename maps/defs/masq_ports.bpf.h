@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 // Reserved outside tuples of masqueraded flows -> the flow. Insertion without overwriting is what
-// reserves a port. Written and read by the programs; removed by the timer of the entry or of its
-// flow.
+// reserves a port. Written and read by the programs; removed by the clock, or with
+// its flow.
 #pragma once
 
 #include <linux/bpf.h>

@@ -38,6 +38,9 @@ inline constexpr MapRow kMaps[] = {
     {"host_addrs", "host addresses"},
 };
 
+// Pinned like the others, but of no interest to people: what the programs share among themselves.
+inline constexpr const char* kInnerMaps[] = {"clock_flows", "clock_ports", "clock_timer"};
+
 struct Maps {
   MapView<__u32, ebn_endpoint> endpoints;
   MapView<ebn_dest_key, ebn_dest> destinations;

@@ -67,7 +67,7 @@ def test_kills_lose_nothing(load):
 def programs(host):
     """The programs on the host's interfaces and its cgroup: {(program, pin or device): (id, tag)}."""
     found = {}
-    for link in sorted((host.bpffs / "v1" / "links").glob("*/*")):
+    for link in host.pins("links/*/*"):
         number = json.loads(run("bpftool", "-j", "link", "show", "pinned", link).stdout)["prog_id"]
         found[link.parent.name, link.name] = number
     for device in host.ns.link_names():
@@ -111,7 +111,7 @@ def test_the_way_of_attaching_can_change(idle_lab):
         host.flags = flags
         host.start_daemon()
         places = [place for place in programs(host) if place[0].startswith("tc_")]
-        in_links = {str(pin.name) for pin in (host.bpffs / "v1" / "links").glob("tc_*/*")}
+        in_links = {str(pin.name) for pin in host.pins("links/tc_*/*")}
         assert len(places) == 4, f"{places} (lo of the sandbox is not looked at)"
         assert bool(in_links) == (kind == "links"), places
         assert idle_lab.client.ask("tcp", host.address, 8000)["name"] == "web"

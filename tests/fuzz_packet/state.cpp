@@ -9,7 +9,7 @@ namespace ebpfnet::packet {
 namespace {
 
 UniqueFd open_pin(const World& world, std::string_view map) {
-  const auto pin = world.bpffs() / fmt::format("v{}/maps/{}", +EBN_SCHEMA_VERSION, map);
+  const auto pin = world.pins() / "maps" / map;
   return UniqueFd(::bpf_obj_get(pin.c_str()));
 }
 

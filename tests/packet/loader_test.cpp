@@ -62,7 +62,7 @@ TEST_F(Loader, AFilterTakesThePlaceOfTheLinkOfAnEarlierBuild) {
   }
   const IfIndex known(world().at(kCatWeb).veth());
   const IfIndex forgotten(world().at(kCatDb).veth());
-  const auto pins = world().bpffs() / "v1" / "links" / "tc_from_container";
+  const auto pins = world().pins() / "links" / "tc_from_container";
   std::filesystem::create_directories(pins);
   const int program = world().plane().program_fd("tc_from_container").value();
   for (const IfIndex veth : {known, forgotten}) {

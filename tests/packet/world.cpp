@@ -271,7 +271,7 @@ void World::reset() {
   clear(maps().new_flows);
   clear(maps().masq_ports);
   view::MapView<ebn_fragment_key, ebn_fragment> fragments(
-      "fragments", UniqueFd(::bpf_obj_get((bpffs() / "v1/maps/fragments").c_str())));
+      "fragments", UniqueFd(::bpf_obj_get((pins() / "maps/fragments").c_str())));
   clear(fragments);
   for (std::uint32_t record = 1; record < next_record_; ++record) {
     must(maps().published.put(record, {}));

@@ -105,6 +105,7 @@ public:
   netlink::Socket& socket() { return *socket_; }
   const std::filesystem::path& directory() const { return directory_; }
   std::filesystem::path bpffs() const { return directory_ / "bpf"; }
+  std::filesystem::path pins() const { return bpffs() / fmt::format("v{}", +EBN_SCHEMA_VERSION); }
 
 private:
   void make_devices();

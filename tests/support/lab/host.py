@@ -70,6 +70,10 @@ class Host:
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         return finish(self.ns.popen(*line, cgroup=self.daemon_cgroup, **pipes), line, check, timeout)
 
+    def pins(self, pattern):
+        """The pinned maps and links whose path below the directory of the maps' layout has that pattern."""
+        return sorted(self.bpffs.glob(f"v[0-9]*/{pattern}"))
+
     def kill_daemon(self):
         return self._end_daemon(signal.SIGKILL)
 
