@@ -29,9 +29,6 @@ constexpr const char* kClsactMark = "clsact"; // a directory beside the pins: fi
 constexpr std::string_view kOnSandboxDevices[] = {"tc_from_container", "tc_to_container",
                                                   "tc_on_loopback"};
 
-// One row per step from an older layout of the maps to the next.
-constexpr std::span<const Migration> kMigrations{};
-
 // libbpf's own messages: the end of the verifier's log is kept for the error, the rest goes to the
 // debug log.
 thread_local std::string libbpf_log;
@@ -133,11 +130,11 @@ Result<std::unique_ptr<DataPlane>> DataPlane::open(const Options& options) {
   plane->options_ = options;
   plane->features_ = TRY(probe_features());
   plane->features_.tcx = plane->features_.tcx && options.tcx;
-  plane->root_ = TRY(prepare_schema(options.bpffs, EBN_SCHEMA_VERSION, kMigrations));
-  plane->was_clsact_ = fs::exists(plane->root_ / kClsactMark);
+  plane->schema_ = TRY(prepare_schema(options.bpffs, EBN_SCHEMA_VERSION, old_layouts()));
+  plane->was_clsact_ = fs::exists(plane->schema_.root / kClsactMark);
   if (!plane->features_.tcx) {
     std::error_code error;
-    fs::create_directory(plane->root_ / kClsactMark, error);
+    fs::create_directory(plane->schema_.root / kClsactMark, error);
   }
   for (const ProgramRow& row : program_table()) {
     if (!is_cgroup(row.hook) || plane->features_.set_retval) {
@@ -145,7 +142,8 @@ Result<std::unique_ptr<DataPlane>> DataPlane::open(const Options& options) {
     }
   }
   TRY_VOID(plane->start_clock());
-  plane->maps_ = TRY(view::Maps::open(plane->root_ / "maps"));
+  plane->maps_ = TRY(view::Maps::open(plane->schema_.root / "maps"));
+  TRY_VOID(plane->copy_old_maps());
   for (const std::string_view name : kOnSandboxDevices) {
     for (const std::string& key : TRY(plane->pinned(name))) {
       plane->former_links_.insert(plane->link_pin(name, key));
@@ -163,7 +161,7 @@ Result<int> DataPlane::program(std::string_view name, bool ethernet) {
   ebn_config config = options_.config;
   config.l2_len = ethernet ? 14 : 0;
   Loaded loaded;
-  loaded.object = TRY(load_program(row_of(name), config, root_));
+  loaded.object = TRY(load_program(row_of(name), config, schema_.root));
   loaded.program = ::bpf_program__fd(
       ::bpf_object__find_program_by_name(loaded.object.get(), std::string(name).c_str()));
   const int fd = loaded.program;
@@ -221,6 +219,21 @@ Result<void> DataPlane::attach_loopback(const std::string& sandbox_id) {
 
 Result<void> DataPlane::detach_loopback() {
   return detach_clsact(kLoopback, row_of("tc_on_loopback").hook);
+}
+
+Result<void> DataPlane::copy_old_maps() {
+  return schema_.old != nullptr ? schema_.old->copy(schema_.old_root / "maps", *maps_)
+                                : Result<void>();
+}
+
+Result<void> DataPlane::finish_takeover() {
+  if (schema_.old == nullptr) {
+    return {};
+  }
+  TRY_VOID(copy_old_maps());
+  TRY_VOID(finish_schema(schema_));
+  schema_.old = nullptr;
+  return {};
 }
 
 Result<void> DataPlane::end_former_links() {
@@ -319,13 +332,13 @@ Result<void> DataPlane::detach(std::string_view name, IfIndex device, const std:
 }
 
 fs::path DataPlane::link_pin(std::string_view name, const std::string& key) const {
-  return root_ / "links" / name / key;
+  return schema_.root / "links" / name / key;
 }
 
 Result<std::vector<std::string>> DataPlane::pinned(std::string_view program) const {
   std::vector<std::string> out;
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(root_ / "links" / program, error)) {
+  for (const auto& entry : fs::directory_iterator(schema_.root / "links" / program, error)) {
     out.push_back(entry.path().filename());
   }
   if (error && error != std::errc::no_such_file_or_directory) {

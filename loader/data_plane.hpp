@@ -12,6 +12,7 @@
 
 #include "loader/feature.hpp"
 #include "loader/program_table.hpp"
+#include "loader/schema.hpp"
 #include "maps/view/catalogue.hpp"
 
 namespace ebpfnet::loader {
@@ -40,6 +41,9 @@ public:
   // namespace.
   Result<void> attach_loopback(const std::string& sandbox_id);
   static Result<void> detach_loopback();
+  // After an older layout of the maps was taken over, when no program of it is attached any more:
+  // copies what began meanwhile and ends the old maps. Otherwise does nothing.
+  Result<void> finish_takeover();
   // Earlier builds had links on the devices of sandboxes. Each goes as soon as a filter does its
   // work; this ends those whose devices nobody knows any more.
   Result<void> end_former_links();
@@ -73,6 +77,7 @@ private:
   Result<int> program(std::string_view name, bool ethernet);
   // Sets going the timer by which flows end; see bpf/lib/expiry.bpf.h.
   Result<void> start_clock();
+  Result<void> copy_old_maps();
   Result<void> attach(std::string_view name, bool ethernet, IfIndex device, const std::string& key);
   Result<void> detach(std::string_view name, IfIndex device, const std::string& key);
   Result<void> attach_filter(std::string_view name, IfIndex device, const std::string& former_key);
@@ -81,7 +86,7 @@ private:
   std::filesystem::path link_pin(std::string_view name, const std::string& key) const;
 
   Options options_;
-  std::filesystem::path root_; // BPFFS/v<schema>
+  Schema schema_;
   Features features_;
   std::unique_ptr<view::Maps> maps_;
   bool was_clsact_ = false;              // an earlier start attached filters to uplinks

@@ -52,7 +52,6 @@ static __always_inline __u64 timeout_seconds(const struct ebn_flow* flow) {
 enum {
   LOOKS_PER_ROUND = 512, // of each queue: about 0.1 ms
 };
-#define LOOK_EVERY_NS (5 * EBN_NS_PER_SEC)
 #define ROUND_EVERY_NS (EBN_NS_PER_SEC / 4)
 #define NEXT_ROUND_NS (EBN_NS_PER_SEC / 100) // when more is due than one round takes
 
@@ -127,7 +126,7 @@ static long look_at_flow(__u32 index __attribute__((unused)),
   if (!flow || flow->created_ns != look.created_ns) {
     return 0; // it has ended, or another one has its key and stands in the queue by itself
   }
-  look.due_ns = now + LOOK_EVERY_NS;
+  look.due_ns = now + EBN_LOOK_EVERY_NS;
   if (idle_too_long(flow, now) || bpf_map_push_elem(&clock_flows, &look, BPF_ANY)) {
     end_flow(&look.key, flow);
   }
@@ -154,7 +153,7 @@ static long look_at_port(__u32 index __attribute__((unused)),
   }
   const struct ebn_flow_key key = masq->flow;
   struct ebn_flow* flow = bpf_map_lookup_elem(&new_flows, &key);
-  look.due_ns = now + LOOK_EVERY_NS;
+  look.due_ns = now + EBN_LOOK_EVERY_NS;
   if (owns_port(flow, &look.key)) {
     if (!idle_too_long(flow, now) && !bpf_map_push_elem(&clock_ports, &look, BPF_ANY)) {
       return 0;
@@ -186,7 +185,7 @@ static __always_inline int clock_flow(const struct ebn_flow_key* key, __u64 crea
   }
   scratch->flow.key = *key;
   scratch->flow.created_ns = created_ns;
-  scratch->flow.due_ns = bpf_ktime_get_coarse_ns() + LOOK_EVERY_NS;
+  scratch->flow.due_ns = bpf_ktime_get_coarse_ns() + EBN_LOOK_EVERY_NS;
   return (int)bpf_map_push_elem(&clock_flows, &scratch->flow, BPF_ANY);
 }
 
@@ -198,6 +197,6 @@ static __always_inline int clock_port(const struct ebn_masq_key* key, __u64 crea
   }
   scratch->port.key = *key;
   scratch->port.created_ns = created_ns;
-  scratch->port.due_ns = created_ns + LOOK_EVERY_NS;
+  scratch->port.due_ns = created_ns + EBN_LOOK_EVERY_NS;
   return (int)bpf_map_push_elem(&clock_ports, &scratch->port, BPF_ANY);
 }

@@ -156,6 +156,7 @@ Result<void> Service::reconcile() {
   TRY_VOID(publisher_.sweep());
   TRY_VOID(sweep());
   TRY_VOID(uplinks_.sync());
+  TRY_VOID(context_.plane.finish_takeover());
   // Processes last: what starts again finds its network complete.
   for (const auto& [id, sandbox] : context_.registry.sandboxes) {
     adopt_process(sandbox);

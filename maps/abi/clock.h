@@ -4,6 +4,8 @@
 
 #include "maps/abi/flow.h"
 
+#define EBN_LOOK_EVERY_NS 5000000000ULL
+
 struct ebn_clock_flow {
   struct ebn_flow_key key; // in flows
   __u32 pad;

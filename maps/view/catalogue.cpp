@@ -11,10 +11,9 @@ Result<UniqueFd> open_pin(const std::filesystem::path& directory, const char* na
   return fd;
 }
 
-template <class Key, class Value>
-Result<void> open_view(const std::filesystem::path& directory, const char* name,
-                       MapView<Key, Value>& out) {
-  out = MapView<Key, Value>(name, TRY(open_pin(directory, name)));
+template <class View>
+Result<void> open_view(const std::filesystem::path& directory, const char* name, View& out) {
+  out = View(name, TRY(open_pin(directory, name)));
   return {};
 }
 
@@ -34,6 +33,8 @@ Result<std::unique_ptr<Maps>> Maps::open(const std::filesystem::path& directory)
   TRY_VOID(open_view(directory, "published", maps->published));
   TRY_VOID(open_view(directory, "uplinks", maps->uplinks));
   TRY_VOID(open_view(directory, "host_addrs", maps->host_addrs));
+  TRY_VOID(open_view(directory, "clock_flows", maps->clock_flows));
+  TRY_VOID(open_view(directory, "clock_ports", maps->clock_ports));
   maps->port_index = TRY(PortIndex::open(TRY(open_pin(directory, "port_index"))));
   maps->counters = TRY(Counters::open(TRY(open_pin(directory, "counters"))));
   return maps;

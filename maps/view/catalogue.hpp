@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "maps/abi/clock.h"
 #include "maps/abi/endpoint.h"
 #include "maps/abi/flow.h"
 #include "maps/abi/limits.h"
@@ -54,6 +55,8 @@ struct Maps {
   MapView<__u32, ebn_publish> published;
   MapView<__u32, ebn_uplink> uplinks;
   MapView<ebn_addr, __u32> host_addrs;
+  QueueView<ebn_clock_flow> clock_flows;
+  QueueView<ebn_clock_port> clock_ports;
   PortIndex port_index;
   Counters counters;
 

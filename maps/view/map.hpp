@@ -36,6 +36,17 @@ public:
     return {};
   }
 
+  // Inserts, and says whether it did: false if the key is there.
+  Result<bool> insert(const Key& key, const Value& value) {
+    if (::bpf_map_update_elem(fd_.get(), &key, &value, BPF_NOEXIST) == 0) {
+      return true;
+    }
+    if (errno == EEXIST) {
+      return false;
+    }
+    return error("write to");
+  }
+
   // Nothing under the key is an empty optional, not an error.
   Result<std::optional<Value>> get(const Key& key) const {
     Value value{};
@@ -150,6 +161,24 @@ private:
     return failure;
   }
 
+  std::string name_;
+  UniqueFd fd_;
+};
+
+// A queue that programs empty.
+template <class Value> class QueueView {
+public:
+  QueueView() = default;
+  QueueView(std::string name, UniqueFd fd) : name_(std::move(name)), fd_(std::move(fd)) {}
+
+  Result<void> push(const Value& value) {
+    if (::bpf_map_update_elem(fd_.get(), nullptr, &value, BPF_ANY) != 0) {
+      return fail_errno(errno, "write to map '{}'", name_);
+    }
+    return {};
+  }
+
+private:
   std::string name_;
   UniqueFd fd_;
 };

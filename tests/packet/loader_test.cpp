@@ -179,15 +179,17 @@ protected:
   std::filesystem::path root_;
 };
 
-Result<void> copy_note(const std::filesystem::path& old_root,
-                       const std::filesystem::path& new_root) {
-  std::ofstream(new_root / "note") << "from " << old_root.filename().string();
+Result<void> copy_nothing(const std::filesystem::path&, view::Maps&) {
   return {};
 }
 
 TEST_F(Schema, BeginsAndGoesOnWithItsOwnVersion) {
-  EXPECT_EQ(loader::prepare_schema(root_, 3, {}).value(), root_ / "v3");
-  EXPECT_EQ(loader::prepare_schema(root_, 3, {}).value(), root_ / "v3");
+  for (int n = 0; n < 2; ++n) {
+    const auto schema = loader::prepare_schema(root_, 3, {});
+    ASSERT_TRUE(succeeded(schema));
+    EXPECT_EQ(schema->root, root_ / "v3");
+    EXPECT_EQ(schema->old, nullptr);
+  }
 }
 
 TEST_F(Schema, RefusesANewerVersion) {
@@ -199,22 +201,42 @@ TEST_F(Schema, RefusesANewerVersion) {
   EXPECT_FALSE(std::filesystem::exists(root_ / "v3"));
 }
 
-TEST_F(Schema, RefusesAnOlderVersionWithoutAWayUp) {
+TEST_F(Schema, RefusesAnOlderVersionThatNoRowKnows) {
   std::filesystem::create_directory(root_ / "v1");
-  const loader::Migration only_the_second[] = {{2, copy_note}};
+  const loader::OldLayout only_the_second[] = {{2, {}, copy_nothing}};
   const auto prepared = loader::prepare_schema(root_, 3, only_the_second);
   ASSERT_FALSE(prepared);
-  EXPECT_NE(prepared.error().message.find("from 1 to 2"), std::string::npos);
+  EXPECT_NE(prepared.error().message.find("version 1"), std::string::npos);
   EXPECT_FALSE(prepared.error().hint.empty());
+  EXPECT_FALSE(std::filesystem::exists(root_ / "v3"));
 }
 
-TEST_F(Schema, MigratesStepByStep) {
-  std::filesystem::create_directory(root_ / "v1");
-  const loader::Migration rows[] = {{1, copy_note}, {2, copy_note}};
-  EXPECT_EQ(loader::prepare_schema(root_, 3, rows).value(), root_ / "v3");
-  std::string note;
-  std::getline(std::ifstream(root_ / "v3" / "note"), note);
-  EXPECT_EQ(note, "from v2");
+TEST_F(Schema, TakesAnOlderVersionOverAndGoesOnAfterDyingInTheMiddle) {
+  // Maps and links of another data plane stand for those of the old version.
+  const auto bpffs = world().bpffs() / "old";
+  const auto old = bpffs / "v2";
+  std::filesystem::create_directories(old / "maps");
+  std::filesystem::create_directories(old / "links" / "some_program");
+  for (const char* map : {"endpoints", "flows"}) {
+    const UniqueFd fd(::bpf_obj_get((world().pins() / "maps" / map).c_str()));
+    ASSERT_EQ(::bpf_obj_pin(fd.get(), (old / "maps" / map).c_str()), 0);
+  }
+  static constexpr std::string_view kChanged[] = {"flows"};
+  const loader::OldLayout rows[] = {{2, kChanged, copy_nothing}};
+  for (int n = 0; n < 3; ++n) {
+    const auto schema = loader::prepare_schema(bpffs, 3, rows);
+    ASSERT_TRUE(succeeded(schema));
+    EXPECT_EQ(schema->old, rows);
+    EXPECT_TRUE(std::filesystem::exists(bpffs / "v3" / "links" / "some_program"));
+    EXPECT_TRUE(std::filesystem::exists(bpffs / "v3" / "maps" / "endpoints"));
+    EXPECT_FALSE(std::filesystem::exists(bpffs / "v3" / "maps" / "flows"));
+    EXPECT_TRUE(std::filesystem::exists(old / "maps" / "flows"));
+    if (n == 2) {
+      EXPECT_TRUE(succeeded(loader::finish_schema(*schema)));
+    }
+  }
+  EXPECT_FALSE(std::filesystem::exists(old));
+  std::filesystem::remove_all(bpffs);
 }
 
 // The hold on published ports
