@@ -5,6 +5,7 @@
 #include <sys/vfs.h>
 #include <toml++/toml.h>
 
+#include <charconv>
 #include <fstream>
 
 #include "daemon/version.hpp"
@@ -28,6 +29,10 @@ Result<void> read_string(const toml::node& node, std::string_view key, std::stri
   if (!value) {
     return fail(ErrorCode::invalid, "line {}: '{}' should be a string", node.source().begin.line,
                 key);
+  }
+  if (value->find('\0') != std::string::npos) { // a path would end there
+    return fail(ErrorCode::invalid, "line {}: '{}' contains a NUL character",
+                node.source().begin.line, key);
   }
   out = *value;
   return {};
@@ -112,17 +117,25 @@ Result<void> check_cgroup2(const std::string& directory) {
   return {};
 }
 
+// Digits and nothing else.
+std::optional<std::uint16_t> number_in(std::string_view text) {
+  std::uint16_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size() ? std::optional(value)
+                                                                  : std::nullopt;
+}
+
 Result<void> read_port_range(const std::string& text, network::Options& out) {
-  unsigned first = 0;
-  unsigned last = 0;
-  char end = 0;
-  if (std::sscanf(text.c_str(), "%u-%u%c", &first, &last, &end) != 2 || first < 1024 ||
-      last > 65535 || last < first) {
+  const auto dash = text.find('-');
+  const auto first = number_in(std::string_view(text).substr(0, dash));
+  const auto last =
+      dash == std::string::npos ? std::nullopt : number_in(std::string_view(text).substr(dash + 1));
+  if (!first || !last || *first < 1024 || *last < *first) {
     return fail(ErrorCode::invalid,
                 "invalid masquerade ports '{}': expected FIRST-LAST within 1024..65535", text);
   }
-  out.masq_first = static_cast<std::uint16_t>(first);
-  out.masq_last = static_cast<std::uint16_t>(last);
+  out.masq_first = *first;
+  out.masq_last = *last;
   return {};
 }
 

@@ -70,8 +70,12 @@ private:
       return;
     }
     out = value.get_ref<const std::string&>();
-    if (out.find('\0') != std::string::npos && !error_) {
-      error_ = Error{ErrorCode::invalid, 0, fmt::format("{}: contains a NUL character", path), {}};
+    refuse_nul(out, path + ":");
+  }
+
+  void refuse_nul(const std::string& text, std::string_view place) {
+    if (text.find('\0') != std::string::npos && !error_) {
+      error_ = Error{ErrorCode::invalid, 0, fmt::format("{} contains a NUL character", place), {}};
     }
   }
 
@@ -103,6 +107,7 @@ private:
       return;
     }
     for (const auto& item : value.items()) {
+      refuse_nul(item.key(), path + ": a key");
       read(item.value(), path + "." + item.key(), out[item.key()]);
     }
   }
@@ -152,6 +157,11 @@ private:
   void check(RestartPolicy& policy, const std::string& path) {
     if (auto again = RestartPolicy::from(policy.to_string()); !again) {
       error_ = std::move(again).error().wrap(path);
+    } else if (*again != policy) { // the text form of another: "on-failure:3" is not a name
+      error_ = Error{
+          ErrorCode::invalid, 0,
+          fmt::format("{}.Name: expected no, always or on-failure, found '{}'", path, policy.name),
+          "MaximumRetryCount holds the maximum"};
     }
   }
 

@@ -1,6 +1,8 @@
+#include <algorithm>
 #include <concepts>
 #include <ctime>
 #include <limits>
+#include <ranges>
 #include <utility>
 
 #include "daemon/api/json.hpp"
@@ -20,6 +22,18 @@ Json subnet_to_json(const ipam::SubnetPlan& plan) {
           {"aux", aux}};
 }
 
+// The allocator believes it.
+Result<void> check_inside(const ipam::SubnetPlan& plan) {
+  const auto foreign = [&](const IpAddress& address) { return !plan.subnet.contains(address); };
+  const bool aux_foreign = std::ranges::any_of(std::views::values(plan.aux), foreign);
+  if (!plan.subnet.contains(plan.range) || aux_foreign ||
+      (plan.gateway && foreign(*plan.gateway))) {
+    return fail(ErrorCode::internal, "subnet {} has a range or an address outside of it",
+                plan.subnet.to_string());
+  }
+  return {};
+}
+
 Result<ipam::SubnetPlan> subnet_from_json(const Json& json) {
   ipam::SubnetPlan plan;
   plan.subnet = TRY(IpPrefix::from(json.value("subnet", "")));
@@ -32,6 +46,7 @@ Result<ipam::SubnetPlan> subnet_from_json(const Json& json) {
   for (const auto& [name, address] : aux.items()) {
     plan.aux[name] = TRY(IpAddress::from(address.get<std::string>()));
   }
+  TRY_VOID(check_inside(plan));
   return plan;
 }
 

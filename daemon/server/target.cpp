@@ -34,6 +34,9 @@ Result<void> parse_query(std::string_view text, std::map<std::string, std::strin
 } // namespace
 
 Result<Target> Target::from(std::string_view text) {
+  if (text.find('\0') != std::string_view::npos) {
+    return fail(ErrorCode::invalid, "the request target contains a NUL byte");
+  }
   if (!text.starts_with('/')) {
     return fail(ErrorCode::invalid, "request target '{}' is not an absolute path", text);
   }

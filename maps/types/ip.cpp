@@ -26,12 +26,13 @@ std::array<std::uint8_t, 16> with_tail(std::array<std::uint8_t, 16> bytes, unsig
 
 Result<IpAddress> IpAddress::from(std::string_view text) {
   const std::string zero_terminated(text);
+  const bool whole = text.find('\0') == std::string_view::npos; // inet_pton stops there
   IpAddress out;
   in_addr v4{};
-  if (::inet_pton(AF_INET, zero_terminated.c_str(), &v4) == 1) {
+  if (whole && ::inet_pton(AF_INET, zero_terminated.c_str(), &v4) == 1) {
     return from_v4(ntohl(v4.s_addr));
   }
-  if (::inet_pton(AF_INET6, zero_terminated.c_str(), out.bytes_.data()) == 1) {
+  if (whole && ::inet_pton(AF_INET6, zero_terminated.c_str(), out.bytes_.data()) == 1) {
     return out;
   }
   return fail(ErrorCode::invalid, "'{}' is not an IP address", text);

@@ -111,6 +111,18 @@ TEST(RequestJson, RefusesValuesOutsideTheirRange) {
   EXPECT_THAT(refusal<SandboxCreate>(R"({"RestartPolicy": {"Name": "maybe"}})"),
               HasSubstr("RestartPolicy"));
   EXPECT_THAT(refusal<SandboxCreate>("{\"Name\": \"a\\u0000b\"}"), HasSubstr("NUL"));
+  EXPECT_THAT(refusal<SandboxCreate>("{\"Labels\": {\"a\\u0000b\": \"\"}}"),
+              HasSubstr("Labels: a key contains a NUL"));
+  EXPECT_THAT(refusal<PortSpec>("{\"HostIp\": \"10.0.0.1\\u0000junk\", \"Port\": 80}"),
+              HasSubstr("NUL"));
+}
+
+// It would be a policy that nothing acts upon.
+TEST(RequestJson, RefusesTheTextFormOfARestartPolicyAsItsName) {
+  for (const char* name : {"on-failure:3", "on-failure:0", "no:", "always:1"}) {
+    const auto body = R"({"RestartPolicy": {"Name": ")" + std::string(name) + R"("}})";
+    EXPECT_THAT(refusal<SandboxCreate>(body.c_str()), HasSubstr("RestartPolicy")) << name;
+  }
 }
 
 TEST(RequestJson, RefusesWhatIsNotAnObject) {

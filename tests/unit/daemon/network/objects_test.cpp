@@ -204,6 +204,21 @@ TEST(Documents, ADamagedOneIsAnErrorAndNeverAnException) {
   EXPECT_FALSE(network_from_document("id", bad_subnet));
 }
 
+TEST(Documents, ASubnetHoldsItsRangeAndItsAddresses) {
+  const Json good = to_document(*network("cat"));
+  const std::pair<const char*, Json> foreign[] = {{"range", "10.0.1.0/24"},
+                                                  {"range", "fd00::/64"},
+                                                  {"gateway", "192.0.2.1"},
+                                                  {"aux", {{"printer", "::1"}}}};
+  for (const auto& [key, value] : foreign) {
+    Json document = good;
+    document["subnets"][0][key] = value;
+    const auto read = network_from_document("id", document);
+    ASSERT_FALSE(read) << document.dump();
+    EXPECT_THAT(read.error().message, HasSubstr("subnet 10.0.0.0/24")) << key;
+  }
+}
+
 class Views : public testing::Test {
 protected:
   Views() {

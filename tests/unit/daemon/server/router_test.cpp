@@ -34,6 +34,8 @@ TEST(Target, RefusesWhatIsNoPathAndBrokenEscapes) {
     ASSERT_FALSE(target) << text;
     EXPECT_EQ(target.error().code, ErrorCode::invalid) << text;
   }
+  EXPECT_FALSE(Target::from(std::string_view("/a\0b", 4)));
+  EXPECT_FALSE(Target::from(std::string_view("/a?x=\0", 6)));
 }
 
 class RouterTest : public ::testing::Test {
