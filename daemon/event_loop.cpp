@@ -1,5 +1,6 @@
 #include "daemon/event_loop.hpp"
 
+#include <poll.h>
 #include <spdlog/spdlog.h>
 
 #include <atomic>
@@ -65,6 +66,29 @@ private:
   std::mutex mutex_;
 };
 
+bool is_readable(int fd) {
+  pollfd polled{fd, POLLIN, 0};
+  return ::poll(&polled, 1, 0) > 0;
+}
+
+// A wait may end for nothing: an event of a descriptor that was closed after the loop took it from
+// the kernel goes to the one that was opened in its place (Boost 1.81). So the kernel is asked.
+void wait_readable(const std::shared_ptr<Descriptor>& descriptor, server::WorkerPool& pool,
+                   std::function<void()> work) {
+  descriptor->async_wait(
+      Descriptor::wait_read,
+      [&pool, descriptor, work = std::move(work)](const boost::system::error_code& error) mutable {
+        if (error) {
+          return;
+        }
+        if (is_readable(descriptor->native_handle())) {
+          pool.run(std::move(work));
+        } else {
+          wait_readable(descriptor, pool, std::move(work));
+        }
+      });
+}
+
 } // namespace
 
 network::Scheduler make_scheduler(asio::io_context& loop, server::WorkerPool& pool) {
@@ -72,14 +96,7 @@ network::Scheduler make_scheduler(asio::io_context& loop, server::WorkerPool& po
   out.run = [&pool](std::function<void()> work) { pool.run(std::move(work)); };
   out.when_readable = [&loop, &pool](UniqueFd fd, std::function<void()> work) {
     asio::post(loop, [&loop, &pool, raw = fd.release(), work = std::move(work)]() mutable {
-      auto descriptor = std::make_shared<Descriptor>(loop, raw);
-      descriptor->async_wait(Descriptor::wait_read,
-                             [&pool, descriptor, work = std::move(work)](
-                                 const boost::system::error_code& error) mutable {
-                               if (!error) {
-                                 pool.run(std::move(work));
-                               }
-                             });
+      wait_readable(std::make_shared<Descriptor>(loop, raw), pool, std::move(work));
     });
   };
   out.after = [&loop, &pool](int delay_ms, std::function<void()> work) {
