@@ -47,6 +47,7 @@ protected:
     int flags = O_WRONLY | O_CREAT | O_TRUNC;
     posix_spawn_file_actions_addopen(&actions, 1, (files_ / "out").c_str(), flags, 0600);
     posix_spawn_file_actions_addopen(&actions, 2, (files_ / "err").c_str(), flags, 0600);
+    server_.meet();
     pid_t pid = -1;
     EXPECT_EQ(::posix_spawn(&pid, EBPFNET_BINARY, &actions, nullptr, argv.data(), envp.data()), 0);
     posix_spawn_file_actions_destroy(&actions);
@@ -55,6 +56,7 @@ protected:
   Outcome finish(pid_t pid) {
     int status = 0;
     EXPECT_EQ(::waitpid(pid, &status, 0), pid);
+    server_.meet();
     int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     return {code, read("out"), read("err")};
   }

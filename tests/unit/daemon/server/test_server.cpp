@@ -2,6 +2,8 @@
 #include "tests/unit/daemon/server/test_server.hpp"
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <future>
 #include <stdexcept>
 #include <thread>
 
@@ -35,6 +37,12 @@ std::unique_ptr<Listener> TestServer::listen() {
     throw std::runtime_error(listener.error().story());
   }
   return std::make_unique<UnixListener>(std::move(*listener));
+}
+
+void TestServer::meet() {
+  std::promise<void> met;
+  boost::asio::post(running_->loop, [&met] { met.set_value(); });
+  met.get_future().wait();
 }
 
 TestServer::~TestServer() {

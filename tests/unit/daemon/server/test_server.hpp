@@ -51,6 +51,9 @@ public:
   TestServer(const TestServer&) = delete;
   TestServer& operator=(const TestServer&) = delete;
   std::filesystem::path socket() const { return dir_ / "api.sock"; }
+  // What was written before is seen by later requests, and what past requests wrote is seen from
+  // here on. For requests that come from another process, which orders no threads of this one.
+  void meet();
 
 private:
   struct Running;
