@@ -144,7 +144,8 @@ Result<Service::NetworkPtr> Service::create_network(const api::NetworkCreate& re
   // when a daemon died before the other's removal was complete.
   TRY_VOID(context_.plane.maps().counters.reset(network->index));
   const Driver* driver = TRY(find_driver(network->driver));
-  undo.push([&] { [[maybe_unused]] const auto ignored = driver->teardown(context_, *network); });
+  undo.push(
+      [&, driver] { [[maybe_unused]] const auto ignored = driver->teardown(context_, *network); });
   TRY_VOID(driver->setup(context_, *network));
   const state::Change change{state::Change::Op::put, "network", network->id, network->name,
                              to_document(*network)};
