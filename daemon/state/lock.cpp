@@ -38,7 +38,11 @@ Result<DirLock> DirLock::acquire(const std::filesystem::path& dir, std::string_v
   const auto file = dir / ".lock";
   UniqueFd fd(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd) {
-    return fail_errno(errno, "open lock file '{}'", file.string());
+    const int code = errno;
+    Failure failure = fail_errno(code, "open lock file '{}'", file.string());
+    return Failure(std::move(failure).error().with_hint(
+        code == EROFS ? "its file system is read-only: mount -o remount,rw, or choose another one"
+                      : "the directory must be writable by the daemon"));
   }
   if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) {
@@ -50,8 +54,10 @@ Result<DirLock> DirLock::acquire(const std::filesystem::path& dir, std::string_v
                          "stop it first, or give this one a directory of its own"});
   }
   const std::string pid = fmt::format("{}\n", ::getpid());
-  if (::ftruncate(fd.get(), 0) != 0 ||
-      ::pwrite(fd.get(), pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
+  const bool told =
+      ::ftruncate(fd.get(), 0) == 0 &&
+      ::pwrite(fd.get(), pid.data(), pid.size(), 0) == static_cast<ssize_t>(pid.size());
+  if (!told && errno != ENOSPC && errno != EDQUOT) { // on a full disk the lock holds as well
     return fail_errno(errno, "write pid to '{}'", file.string());
   }
   return DirLock(std::move(fd));

@@ -13,7 +13,8 @@ Error error_of(sqlite3* db, std::string_view doing) {
   if (io && error.sys_errno != 0) {
     error.message += fmt::format(" ({})", std::strerror(error.sys_errno));
   }
-  if (code == SQLITE_FULL || (io && (error.sys_errno == ENOSPC || error.sys_errno == EDQUOT))) {
+  if (code == SQLITE_FULL || extended == SQLITE_IOERR_SHMSIZE ||
+      (io && (error.sys_errno == ENOSPC || error.sys_errno == EDQUOT))) {
     error.code = ErrorCode::exhausted;
     error.hint = "free space on the file system of the state; what was stored before is kept";
   } else if (extended == SQLITE_IOERR_WRITE) {

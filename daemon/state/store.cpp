@@ -109,6 +109,26 @@ Result<std::string> text_of(const Change& change) {
   }
 }
 
+Result<Database> open_checked(const std::filesystem::path& file, bool alone) {
+  Database db = TRY(Database::open(file));
+  db.checkpoint_on_close(false);
+  if (alone) {
+    TRY_VOID(db.run("PRAGMA locking_mode = EXCLUSIVE"));
+  }
+  TRY_VOID(refuse_damaged(db, file));
+  const int version = TRY(schema_of(db, file));
+  auto ready = db.run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+  if (ready) {
+    ready = migrate(db, version);
+  }
+  if (!ready) {
+    return Failure(
+        std::move(ready).error().wrap(fmt::format("prepare state file '{}'", file.string())));
+  }
+  db.checkpoint_on_close(true);
+  return db;
+}
+
 } // namespace
 
 struct Store::Inner {
@@ -129,20 +149,16 @@ Store::~Store() = default;
 Result<Store> Store::open(const std::filesystem::path& dir) {
   const auto file = dir / "state.db";
   TRY_VOID(make_file(dir, file));
-  Database db = TRY(Database::open(file));
-  db.checkpoint_on_close(false);
-  TRY_VOID(refuse_damaged(db, file));
-  const int version = TRY(schema_of(db, file));
-  auto ready = db.run("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
-  if (ready) {
-    ready = migrate(db, version);
+  auto db = open_checked(file, false);
+  if (!db && db.error().code == ErrorCode::exhausted) { // no room for the log's index
+    // Alone on the file, SQLite keeps the index of the log in memory: what is stored can be read,
+    // and changes are refused until there is room.
+    db = open_checked(file, true);
   }
-  if (!ready) {
-    return Failure(
-        std::move(ready).error().wrap(fmt::format("prepare state file '{}'", file.string())));
+  if (!db) {
+    return Failure(std::move(db).error());
   }
-  db.checkpoint_on_close(true);
-  return Store(std::make_unique<Inner>(std::move(db)));
+  return Store(std::make_unique<Inner>(std::move(*db)));
 }
 
 Result<void> Store::apply(std::span<const Change> changes) {
