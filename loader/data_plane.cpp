@@ -212,6 +212,17 @@ Result<void> DataPlane::detach_uplink(IfIndex device) {
   return detach("tc_to_uplink", device, key_of(device));
 }
 
+Result<bool> DataPlane::serves_uplink(IfIndex device) {
+  for (const std::string_view name : {"tc_from_uplink", "tc_to_uplink"}) {
+    const auto there = features_.tcx ? link_program(link_pin(name, key_of(device)))
+                                     : TRY(clsact_program(device, row_of(name).hook));
+    if (!there || !TRY(is_loaded(name, *there))) {
+      return false;
+    }
+  }
+  return true;
+}
+
 Result<void> DataPlane::attach_loopback(const std::string& sandbox_id) {
   TRY_VOID(ensure_clsact(kLoopback));
   return attach_filter("tc_on_loopback", kLoopback, sandbox_id);
@@ -234,6 +245,25 @@ Result<void> DataPlane::finish_takeover() {
   TRY_VOID(finish_schema(schema_));
   schema_.old = nullptr;
   return {};
+}
+
+Result<bool> DataPlane::serves_loopback() {
+  return has_filter("tc_on_loopback", kLoopback);
+}
+
+Result<std::vector<fs::path>> DataPlane::missing_pins() {
+  std::vector<fs::path> out;
+  for (const view::MapRow& row : view::kMaps) {
+    out.push_back(root_ / "maps" / row.name);
+  }
+  for (const ProgramRow& row : program_table()) {
+    if (is_cgroup(row.hook) && features_.set_retval) {
+      out.push_back(link_pin(row.name, kBindKey));
+    }
+  }
+  std::error_code error;
+  std::erase_if(out, [&](const fs::path& pin) { return fs::exists(pin, error); });
+  return out;
 }
 
 Result<void> DataPlane::end_former_links() {
@@ -315,13 +345,29 @@ Result<void> DataPlane::attach_filter(std::string_view name, IfIndex device,
 }
 
 Result<bool> DataPlane::has_filter(std::string_view name, IfIndex device) {
-  bpf_prog_info ours{};
-  __u32 length = sizeof ours;
-  if (::bpf_obj_get_info_by_fd(TRY(program(name, true)), &ours, &length) != 0) {
-    return fail_errno(errno, "inspect program '{}'", name);
+  const auto there = TRY(clsact_program(device, row_of(name).hook));
+  return there ? is_loaded(name, *there) : Result<bool>(false);
+}
+
+// Whether that program of the kernel is ours of that name, for devices with an Ethernet header or
+// without.
+Result<bool> DataPlane::is_loaded(std::string_view name, std::uint32_t id) {
+  const std::scoped_lock lock(mutex_);
+  for (const std::string_view variant : {"", kLayer3Variant}) {
+    const auto found = loaded_.find(std::string(name).append(variant));
+    bpf_prog_info ours{};
+    __u32 length = sizeof ours;
+    if (found == loaded_.end()) {
+      continue;
+    }
+    if (::bpf_obj_get_info_by_fd(found->second.program, &ours, &length) != 0) {
+      return fail_errno(errno, "inspect program '{}'", name);
+    }
+    if (ours.id == id) {
+      return true;
+    }
   }
-  return TRY(clsact_program(device, row_of(name).hook))
-  == ours.id;
+  return false;
 }
 
 Result<void> DataPlane::detach(std::string_view name, IfIndex device, const std::string& key) {

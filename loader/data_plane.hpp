@@ -37,6 +37,7 @@ public:
   // Both programs of an uplink; `ethernet`: the device has Ethernet headers.
   Result<void> attach_uplink(IfIndex device, bool ethernet);
   Result<void> detach_uplink(IfIndex device);
+  Result<bool> serves_uplink(IfIndex device);
   // The program on lo of a sandbox, as a filter. Both must be called in the sandbox's network
   // namespace.
   Result<void> attach_loopback(const std::string& sandbox_id);
@@ -44,6 +45,7 @@ public:
   // After an older layout of the maps was taken over, when no program of it is attached any more:
   // copies what began meanwhile and ends the old maps. Otherwise does nothing.
   Result<void> finish_takeover();
+  Result<bool> serves_loopback();
   // Earlier builds had links on the devices of sandboxes. Each goes as soon as a filter does its
   // work; this ends those whose devices nobody knows any more.
   Result<void> end_former_links();
@@ -56,6 +58,10 @@ public:
 
   // Keys of the pinned links of a program (the interface index, but for cgroups): for sweeping.
   Result<std::vector<std::string>> pinned(std::string_view program) const;
+
+  // Pins of maps and of programs at the cgroup that somebody took away. What they held goes on
+  // working for this daemon; the next one would not find it.
+  Result<std::vector<std::filesystem::path>> missing_pins();
 
   // The loaded program of that name, for devices with an Ethernet header: to run it on a given
   // packet or to ask the kernel about it. The data plane keeps the descriptor.
@@ -82,6 +88,7 @@ private:
   Result<void> detach(std::string_view name, IfIndex device, const std::string& key);
   Result<void> attach_filter(std::string_view name, IfIndex device, const std::string& former_key);
   Result<bool> has_filter(std::string_view name, IfIndex device);
+  Result<bool> is_loaded(std::string_view name, std::uint32_t id);
   Result<void> attach_cgroup(std::string_view name, int type, int directory);
   std::filesystem::path link_pin(std::string_view name, const std::string& key) const;
 

@@ -33,6 +33,16 @@ Result<void> attach_link(int program, int target, int attach_type,
   return {};
 }
 
+std::optional<std::uint32_t> link_program(const std::filesystem::path& pin) {
+  const UniqueFd link(::bpf_obj_get(pin.c_str()));
+  bpf_link_info info{};
+  __u32 length = sizeof info;
+  if (!link || ::bpf_obj_get_info_by_fd(link.get(), &info, &length) != 0) {
+    return std::nullopt;
+  }
+  return info.prog_id;
+}
+
 Result<void> detach_link(const std::filesystem::path& pin) {
   // The kernel drops a removed pin some time later; the program shall not run until then.
   if (const UniqueFd link(::bpf_obj_get(pin.c_str())); link) {

@@ -2,7 +2,9 @@
 // without the daemon.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 
 #include "maps/types/error.hpp"
 
@@ -13,6 +15,9 @@ namespace ebpfnet::loader {
 // is gone is replaced.
 Result<void> attach_link(int program, int target, int attach_type,
                          const std::filesystem::path& pin);
+
+// The kernel's id of the program of the link that is pinned there; none: there is no link.
+std::optional<std::uint32_t> link_program(const std::filesystem::path& pin);
 
 // Detaches, at once, and removes the pin. A pin that is not there is success.
 Result<void> detach_link(const std::filesystem::path& pin);

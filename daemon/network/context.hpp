@@ -55,8 +55,9 @@ struct Context {
   }
   // "ebpfnet:<instance>:endpoint:<id>", the alias of a device.
   std::string device_alias(std::string_view kind, const std::string& id) const {
-    return fmt::format("ebpfnet:{}:{}:{}", instance, kind, id);
+    return fmt::format("{}{}:{}", alias_prefix(), kind, id);
   }
+  std::string alias_prefix() const { return fmt::format("ebpfnet:{}:", instance); }
 };
 
 } // namespace ebpfnet::network

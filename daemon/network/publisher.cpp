@@ -343,6 +343,9 @@ Result<void> Publisher::release_one(const std::string& sandbox_id, const api::Po
 // Keeps the kernel's automatic port choice away from what is published and from the masquerade
 // range.
 Result<void> Publisher::reserve_from_kernel() {
+  if (adopting_) {
+    return {}; // all are known at the end, in `sweep`
+  }
   PortSet ours;
   ours.add(context_.options.masq_first, context_.options.masq_last);
   for (const auto& entry : entries_) {
@@ -370,7 +373,12 @@ Result<void> Publisher::adopt_records() {
       }
     }
   }
-  return {};
+  // Those to which no port leads any more were about to go when the daemon died.
+  return maps.published.walk([this](std::uint32_t id, const ebn_publish& record) {
+    if (record.first != 0 && adoptable_.emplace(id, record).second) {
+      records_.claim(id);
+    }
+  });
 }
 
 // The record that served this entry in an earlier life, or 0.

@@ -3,12 +3,9 @@
 
 #include <set>
 
-#include "daemon/netlink/link.hpp"
-#include "daemon/netlink/netns.hpp"
-#include "daemon/network/bridge/records.hpp"
+#include "daemon/network/bridge/host_routes.hpp"
 #include "daemon/network/service.hpp"
-#include "daemon/shim/cgroup.hpp"
-#include "maps/view/convert.hpp"
+#include "daemon/network/sweep.hpp"
 
 namespace ebpfnet::network {
 namespace {
@@ -30,71 +27,6 @@ std::vector<std::string> names_in(const fs::path& directory) {
     out.push_back(entry.path().filename());
   }
   return out;
-}
-
-// Devices with our instance's alias whose object is not known any more, and those that an end in
-// the middle left without an alias.
-Result<void> sweep_devices(Context& context, const std::set<std::string>& known) {
-  auto socket = TRY(netlink::Socket::open());
-  const std::string prefix = fmt::format("ebpfnet:{}:", context.instance);
-  std::vector<IfIndex> orphans;
-  for (const auto& link : TRY(netlink::list_links(socket))) {
-    const bool half_made = link.alias.empty() && bridge::is_own_ifindex(link.index);
-    const bool forgotten = link.alias.starts_with(prefix) &&
-                           !known.contains(link.alias.substr(link.alias.rfind(':') + 1));
-    if (half_made || forgotten) {
-      spdlog::info("event=orphan_removed kind=device name={:?}", link.name);
-      orphans.push_back(link.index);
-    }
-  }
-  return netlink::delete_links(socket, orphans);
-}
-
-Result<void> sweep_destinations(Context& context) {
-  auto& destinations = context.plane.maps().destinations;
-  std::vector<ebn_dest_key> unknown;
-  TRY_VOID(destinations.walk([&](const ebn_dest_key& key, const ebn_dest& dest) {
-    const auto lock = context.registry.lock();
-    const auto& registry = context.registry;
-    const bool network_known = key.network == 0 || registry.network_indexes.in_use(key.network);
-    const bool slot_known = dest.kind != EBN_DEST_ENDPOINT || registry.slots.in_use(dest.slot);
-    if (!network_known || !slot_known) {
-      unknown.push_back(key);
-    }
-  }));
-  for (const ebn_dest_key& key : unknown) {
-    TRY_VOID(destinations.remove(key));
-  }
-  return {};
-}
-
-// Their devices are gone by now.
-Result<void> sweep_endpoints(Context& context) {
-  auto& endpoints = context.plane.maps().endpoints;
-  std::vector<std::uint32_t> unknown;
-  TRY_VOID(endpoints.walk([&](std::uint32_t slot, const ebn_endpoint& record) {
-    const auto lock = context.registry.lock();
-    if (record.network != 0 && !context.registry.slots.in_use(slot)) {
-      unknown.push_back(slot);
-    }
-  }));
-  for (const std::uint32_t slot : unknown) {
-    TRY_VOID(endpoints.put(slot, ebn_endpoint{}));
-  }
-  return {};
-}
-
-// Subnets and records of networks that are gone.
-Result<void> sweep_network_maps(Context& context) {
-  auto& maps = context.plane.maps();
-  for (const auto& key : TRY(maps.subnets.keys())) {
-    const auto owner = TRY(maps.subnets.get(key));
-    const auto lock = context.registry.lock();
-    if (owner && !(*owner < EBN_MAX_NETWORKS && context.registry.network_indexes.in_use(*owner))) {
-      TRY_VOID(maps.subnets.remove(key));
-    }
-  }
-  return {};
 }
 
 } // namespace
@@ -132,6 +64,8 @@ Result<void> Service::load_records() {
 
 Result<void> Service::reconcile() {
   TRY_VOID(load_records());
+  // First: what nobody knows any more may have the names and numbers of what comes next.
+  TRY_VOID(sweep_devices(context_, known_ids()));
   for (const auto& [name, driver] :
        {std::pair{"bridge", "bridge"}, {"host", "host"}, {"none", "null"}}) {
     const auto exists = [&, n = name] {
@@ -153,7 +87,7 @@ Result<void> Service::reconcile() {
   for (const auto& [id, sandbox] : context_.registry.sandboxes) {
     report("sandbox", sandbox->name, rebuild_sandbox(sandbox));
   }
-  TRY_VOID(publisher_.sweep());
+  report("published ports", "", publisher_.sweep());
   TRY_VOID(sweep());
   TRY_VOID(uplinks_.sync());
   TRY_VOID(context_.plane.finish_takeover());
@@ -183,6 +117,7 @@ void Service::adopt_process(const SandboxPtr& sandbox) {
     {
       const auto lock = context_.registry.lock();
       sandbox->state = SandboxState::running;
+      sandbox->stopped_by_user = false; // a stop that did not come to its end
       sandbox->pid = state->pid;
       sandbox->shim_pid = state->shim_pid;
     }
@@ -195,35 +130,39 @@ void Service::adopt_process(const SandboxPtr& sandbox) {
     return;
   }
   if (sandbox->state == SandboxState::running) {
-    finish(sandbox);
+    // A supervisor that waits for its client waits in vain: the daemon died before it told of it.
+    const bool never_told = state && state->shim_pid != 0 && state->pid == 0;
+    finish(*sandbox);
+    if (never_told && sandbox->config.attach) {
+      const auto lock = context_.registry.lock();
+      sandbox->removing = true;
+    }
+    record_or_log(*sandbox);
   }
   follow_end(sandbox);
 }
 
-// Removes what a daemon that died in the middle of a request left behind.
-Result<void> Service::sweep() {
+std::set<std::string> Service::known_ids() const {
   std::set<std::string> known;
-  {
-    const auto lock = context_.registry.lock();
-    for (const auto& [id, network] : context_.registry.networks) {
-      known.insert(id);
-    }
-    for (const auto& [id, sandbox] : context_.registry.sandboxes) {
-      known.insert(id);
-      for (const auto& endpoint : sandbox->endpoints) {
-        known.insert(endpoint->id);
-      }
+  const auto lock = context_.registry.lock();
+  for (const auto& [id, network] : context_.registry.networks) {
+    known.insert(id);
+  }
+  for (const auto& [id, sandbox] : context_.registry.sandboxes) {
+    known.insert(id);
+    for (const auto& endpoint : sandbox->endpoints) {
+      known.insert(endpoint->id);
     }
   }
-  TRY_VOID(sweep_devices(context_, known));
-  TRY_VOID(sweep_destinations(context_));
-  TRY_VOID(sweep_endpoints(context_));
-  TRY_VOID(remove_flows(context_.plane.maps(), [this](SandboxIndex sandbox) {
-    const auto lock = context_.registry.lock();
-    return !context_.registry.sandbox_indexes.in_use(sandbox.value);
-  }));
+  return known;
+}
+
+// Removes what a daemon that died in the middle of a request left behind.
+Result<void> Service::sweep() {
+  const std::set<std::string> known = known_ids();
+  TRY_VOID(sweep_tables(context_));
+  TRY_VOID(bridge::sweep_host_routes(context_));
   TRY_VOID(context_.plane.end_former_links());
-  TRY_VOID(sweep_network_maps(context_));
   std::set<std::string> leftovers;
   for (const auto& directory :
        {context_.options.run_dir / "netns", context_.options.run_dir / "sandboxes",
@@ -238,7 +177,8 @@ Result<void> Service::sweep() {
     spdlog::info("event=orphan_removed kind=sandbox id={}", id);
     Sandbox orphan;
     orphan.id = id;
-    report("orphan", id, shim::kill_cgroup(context_.cgroup_path(id)));
+    report("orphan", id,
+           shim::end_all(context_.run_path(id), context_.state_path(id), context_.cgroup_path(id)));
     report("orphan", id, sandbox_network_.destroy(orphan));
   }
   return {};

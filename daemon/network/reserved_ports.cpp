@@ -19,6 +19,16 @@ Result<PortSet> remembered(state::Store& store) {
   return PortSet();
 }
 
+Result<void> remember(state::Store& store, const PortSet& ports) {
+  state::Change change;
+  change.op = state::Change::Op::put;
+  change.kind = "setting";
+  change.id = kSetting;
+  change.name = kSetting;
+  change.doc = {{"ports", ports.to_string()}};
+  return store.apply({&change, 1});
+}
+
 } // namespace
 
 Result<PortSet> PortSet::from(std::string_view text) {
@@ -77,20 +87,20 @@ PortSet PortSet::without(const PortSet& other) const {
   return out;
 }
 
+// What is remembered is never less than what the kernel has from us: a death between the two would
+// else leave ports reserved that nobody knows any more.
 Result<void> apply_reserved_ports(state::Store& store, const PortSet& ours) {
   const PortSet before = TRY(remembered(store));
+  const PortSet both = before.with(ours);
   const PortSet now = TRY(PortSet::from(TRY(netlink::read_sysctl(kSysctl))));
   const PortSet wanted = now.without(before).with(ours);
-  if (before != ours) {
-    state::Change change;
-    change.op = state::Change::Op::put;
-    change.kind = "setting";
-    change.id = kSetting;
-    change.name = kSetting;
-    change.doc = {{"ports", ours.to_string()}};
-    TRY_VOID(store.apply({&change, 1}));
+  if (both != before) {
+    TRY_VOID(remember(store, both));
   }
-  return wanted == now ? Result<void>() : netlink::write_sysctl(kSysctl, wanted.to_string() + "\n");
+  if (wanted != now) {
+    TRY_VOID(netlink::write_sysctl(kSysctl, wanted.to_string() + "\n"));
+  }
+  return both == ours ? Result<void>() : remember(store, ours);
 }
 
 } // namespace ebpfnet::network

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <set>
 
 #include "daemon/network/census.hpp"
 #include "daemon/network/flow_sweep.hpp"
@@ -83,24 +84,30 @@ private:
   Result<NetworkPtr> plan_network(const api::NetworkCreate& request, bool predefined);
   Result<NetworkPtr> create_network(const api::NetworkCreate& request, bool predefined);
   Result<void> remove_network(const NetworkPtr& network);
+  void reconnect(Sandbox& sandbox, const std::shared_ptr<Endpoint>& endpoint);
+  void sync_uplinks_or_log();
 
   // service_plan.cpp: with the registry locked, takes names, numbers and addresses; nothing of the
   // kernel is touched.
   Result<SandboxPtr> plan_sandbox(const api::SandboxCreate& request);
   Result<std::shared_ptr<Endpoint>> plan_endpoint(Sandbox& sandbox,
                                                   const api::EndpointConfig& config);
-  void give_back(const Endpoint& endpoint);
-  void forget(const SandboxPtr& sandbox);
+  void give_back(const Endpoint& endpoint, bool let_go = true);
+  void forget(const SandboxPtr& sandbox, bool let_go = true);
 
   // service_process.cpp, with the sandbox held
   Result<std::string> start_process(Sandbox& sandbox,
                                     bool attach); // returns the attach socket or nothing
+  // The same without record and watch, which are the caller's.
+  Result<std::string> launch_process(Sandbox& sandbox, bool attach);
+  void abandon_process(Sandbox& sandbox);
+  void end_all(const Sandbox& sandbox);
   shim::LaunchSpec launch_spec(const Sandbox& sandbox, const api::ProcessConfig& process,
                                bool attach) const;
   Result<void> stop_process(Sandbox& sandbox, int timeout_seconds);
   void watch(const Sandbox& sandbox);
   void process_ended(const std::string& sandbox_id, int shim_pid);
-  void finish(const SandboxPtr& sandbox);
+  void finish(Sandbox& sandbox); // the caller records
   void follow_end(const SandboxPtr& sandbox);
   void schedule_restart(const SandboxPtr& sandbox);
   void set_restarting(Sandbox& sandbox, bool restarting);
@@ -108,7 +115,9 @@ private:
 
   Result<void> remove_sandbox(Held& held, bool force);
   Result<void> record(const Sandbox& sandbox);
+  void record_or_log(const Sandbox& sandbox);
   Result<void> record_with_endpoints(const Sandbox& sandbox);
+  Result<void> erase_records(const Sandbox& sandbox);
 
   Result<std::size_t> attachments(std::string_view program) const;
 
@@ -116,6 +125,7 @@ private:
   Result<void> load_records();
   Result<void> rebuild_sandbox(const SandboxPtr& sandbox);
   void adopt_process(const SandboxPtr& sandbox);
+  std::set<std::string> known_ids() const;
   Result<void> sweep();
 
   Context& context_;

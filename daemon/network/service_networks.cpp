@@ -149,6 +149,10 @@ Result<Service::NetworkPtr> Service::create_network(const api::NetworkCreate& re
   TRY_VOID(driver->setup(context_, *network));
   const state::Change change{state::Change::Op::put, "network", network->id, network->name,
                              to_document(*network)};
+  undo.push([&] {
+    const state::Change back{state::Change::Op::remove, "network", network->id, network->name, {}};
+    [[maybe_unused]] const auto ignored = context_.store.apply({&back, 1});
+  });
   TRY_VOID(context_.store.apply({&change, 1}));
   TRY_VOID(uplinks_.sync());
   undo.keep();
@@ -197,13 +201,26 @@ Result<void> Service::remove_network(const NetworkPtr& network) {
     return recorded;
   }
   // From here on the network is gone for the user; what the kernel refuses now is swept at the next
-  // start.
+  // start, and keeps its number until then.
   auto torn = driver->teardown(context_, *network);
+  if (!torn) {
+    spdlog::warn("event=network_remains network={:?} error={:?}", network->name,
+                 torn.error().story());
+  }
   const auto lock = context_.registry.lock();
   context_.registry.networks.erase(network->id);
-  context_.registry.network_indexes.give(network->index.value);
+  if (torn) {
+    context_.registry.network_indexes.give(network->index.value);
+  }
   spdlog::info("event=network_removed network={:?} id={}", network->name, network->id);
-  return torn;
+  return {};
+}
+
+// The addresses of a bridge that has gone; also followed by netlink.
+void Service::sync_uplinks_or_log() {
+  if (auto synced = uplinks_.sync(); !synced) {
+    spdlog::error("event=uplink_sync_failed error={:?}", synced.error().story());
+  }
 }
 
 Result<Json> Service::network_remove(const std::string& ref) {
@@ -213,7 +230,7 @@ Result<Json> Service::network_remove(const std::string& ref) {
     network = TRY(context_.registry.find_network(ref));
   }
   TRY_VOID(remove_network(network));
-  TRY_VOID(uplinks_.sync());
+  sync_uplinks_or_log();
   return Json{{"Id", network->id}, {"Name", network->name}};
 }
 
@@ -234,7 +251,7 @@ Result<Json> Service::network_prune(const server::Filters& filters) {
       removed.push_back(network->name);
     }
   }
-  TRY_VOID(uplinks_.sync());
+  sync_uplinks_or_log();
   return Json{{"NetworksDeleted", removed}};
 }
 
@@ -243,6 +260,7 @@ Result<Json> Service::network_connect(const std::string& ref, const api::Network
   api::EndpointConfig config = request.endpoint;
   config.network = ref;
   std::shared_ptr<Endpoint> endpoint;
+  const unsigned next_ifname = held->next_ifname;
   {
     const auto lock = context_.registry.lock();
     if (!owns_namespace(*held)) {
@@ -258,6 +276,7 @@ Result<Json> Service::network_connect(const std::string& ref, const api::Network
     [[maybe_unused]] const auto ignored = sandbox_network_.disconnect(*held, endpoint);
     const auto lock = context_.registry.lock();
     std::erase(held->endpoints, endpoint);
+    held->next_ifname = next_ifname;
     give_back(*endpoint);
   });
   TRY_VOID(sandbox_network_.connect(*held, endpoint));
@@ -284,24 +303,46 @@ Result<Json> Service::network_disconnect(const std::string& ref,
                   network->name);
     }
   }
-  auto left = sandbox_network_.disconnect(*held, endpoint);
-  if (!left && !request.force) {
-    return Failure(std::move(left).error());
-  }
+  Undo undo;
+  undo.push([&, position = std::ranges::find(held->endpoints, endpoint) - held->endpoints.begin()] {
+    const auto lock = context_.registry.lock();
+    held->endpoints.insert(held->endpoints.begin() + position, endpoint);
+  });
   {
     const auto lock = context_.registry.lock();
     std::erase(held->endpoints, endpoint);
   }
+  // The record goes first: what cannot be recorded is refused before anything happens to traffic.
   const state::Change changes[] = {
       {state::Change::Op::remove, "endpoint", endpoint->id, "", {}},
       {state::Change::Op::put, "sandbox", held->id, held->name, to_document(*held)}};
-  auto recorded = context_.store.apply(changes);
-  const auto lock = context_.registry.lock();
-  give_back(*endpoint);
-  if (!recorded) {
-    return Failure(std::move(recorded).error());
+  TRY_VOID(context_.store.apply(changes));
+  auto left = sandbox_network_.disconnect(*held, endpoint);
+  if (!left && !request.force) {
+    undo.run();
+    reconnect(*held, endpoint);
+    return Failure(std::move(left).error());
   }
+  undo.keep();
+  const auto lock = context_.registry.lock();
+  give_back(*endpoint, left.has_value());
   return Json::object();
+}
+
+// What the kernel did not let go is as before. What that fails in too is repaired at the next
+// start.
+void Service::reconnect(Sandbox& sandbox, const std::shared_ptr<Endpoint>& endpoint) {
+  auto connected = sandbox_network_.connect(sandbox, endpoint);
+  auto recorded = record_with_endpoints(sandbox);
+  for (const auto* result : {&connected, &recorded}) {
+    if (!*result) {
+      spdlog::error("event=record_failed sandbox={:?} error={:?}", sandbox.name,
+                    result->error().story());
+    }
+  }
+  if (sandbox.state == SandboxState::running || !sandbox.config.process) {
+    sandbox_network_.announce(sandbox);
+  }
 }
 
 Result<Json> Service::network_list(const server::Filters& filters) {

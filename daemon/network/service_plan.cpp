@@ -248,21 +248,24 @@ Result<std::shared_ptr<Endpoint>> Service::plan_endpoint(Sandbox& sandbox,
   return endpoint;
 }
 
-// With the registry locked.
-void Service::give_back(const Endpoint& endpoint) {
+// With the registry locked. What the kernel did not let go keeps its slot until the next start: its
+// last records must not lead to somebody else.
+void Service::give_back(const Endpoint& endpoint, bool let_go) {
   if (const auto network = context_.registry.network(endpoint.network_id)) {
     network->allocator->release(endpoint.ipv4);
     network->endpoints -= 1;
   }
-  context_.registry.slots.give(endpoint.slot.value);
+  if (let_go) {
+    context_.registry.slots.give(endpoint.slot.value);
+  }
 }
 
 // The number rests until no flow carries it any more.
-void Service::forget(const SandboxPtr& sandbox) {
+void Service::forget(const SandboxPtr& sandbox, bool let_go) {
   {
     const auto lock = context_.registry.lock();
     for (const auto& endpoint : sandbox->endpoints) {
-      give_back(*endpoint);
+      give_back(*endpoint, let_go);
     }
     context_.registry.remove(*sandbox);
     sandbox->gone = true;

@@ -53,7 +53,29 @@ shim::LaunchSpec Service::launch_spec(const Sandbox& sandbox, const api::Process
   return spec;
 }
 
+// Started and recorded, or neither.
 Result<std::string> Service::start_process(Sandbox& sandbox, bool attach) {
+  Undo undo;
+  {
+    const auto lock = context_.registry.lock();
+    undo.push([this, &sandbox, state = sandbox.state, started_at = sandbox.started_at,
+               stopped_by_user = sandbox.stopped_by_user] {
+      const auto back = context_.registry.lock();
+      sandbox.state = state;
+      sandbox.started_at = started_at;
+      sandbox.stopped_by_user = stopped_by_user;
+      sandbox.changed.notify_all();
+    });
+  }
+  std::string socket = TRY(launch_process(sandbox, attach));
+  undo.push([&] { abandon_process(sandbox); });
+  TRY_VOID(record(sandbox));
+  undo.keep();
+  watch(sandbox);
+  return socket;
+}
+
+Result<std::string> Service::launch_process(Sandbox& sandbox, bool attach) {
   if (!sandbox.config.process) {
     return fail(ErrorCode::conflict, "sandbox {} has no command to start", sandbox.name);
   }
@@ -78,10 +100,27 @@ Result<std::string> Service::start_process(Sandbox& sandbox, bool attach) {
     sandbox.stopped_by_user = false;
     sandbox.changed.notify_all();
   }
-  TRY_VOID(record(sandbox));
-  watch(sandbox);
   spdlog::info("event=process_started sandbox={:?} pid={}", sandbox.name, launched->pid);
   return launched->attach_socket.string();
+}
+
+// Takes back a start that could not be recorded.
+void Service::abandon_process(Sandbox& sandbox) {
+  end_all(sandbox);
+  sandbox_network_.withdraw(sandbox);
+  const auto lock = context_.registry.lock();
+  sandbox.pid = 0;
+  sandbox.shim_pid = 0;
+}
+
+// Its processes, and a supervisor that waits for a client.
+void Service::end_all(const Sandbox& sandbox) {
+  if (auto ended = shim::end_all(context_.run_path(sandbox.id), context_.state_path(sandbox.id),
+                                 context_.cgroup_path(sandbox.id));
+      !ended) {
+    spdlog::warn("event=cgroup_remains sandbox={:?} error={:?}", sandbox.name,
+                 ended.error().story());
+  }
 }
 
 // The supervisor's end is the process's end. One that is gone already is handled at once.
@@ -108,8 +147,17 @@ void Service::process_ended(const std::string& sandbox_id, int shim_pid) {
   if (sandbox->gone || sandbox->shim_pid != shim_pid || sandbox->state != SandboxState::running) {
     return; // a stop or restart has dealt with it
   }
-  finish(sandbox);
+  finish(*sandbox);
+  record_or_log(*sandbox);
   follow_end(sandbox);
+}
+
+// What happened whether it can be recorded or not.
+void Service::record_or_log(const Sandbox& sandbox) {
+  if (auto recorded = record(sandbox); !recorded) {
+    spdlog::error("event=record_failed sandbox={:?} error={:?}", sandbox.name,
+                  recorded.error().story());
+  }
 }
 
 // What comes after the end of a process: the sandbox goes, or starts again. Both wait for whoever
@@ -136,35 +184,28 @@ void Service::follow_end(const SandboxPtr& sandbox) {
 }
 
 // Takes note that the process has ended; with the sandbox held.
-void Service::finish(const SandboxPtr& sandbox) {
-  if (auto killed = shim::kill_cgroup(context_.cgroup_path(sandbox->id)); !killed) {
-    spdlog::warn("event=cgroup_remains sandbox={:?} error={:?}", sandbox->name,
-                 killed.error().story());
-  }
+void Service::finish(Sandbox& sandbox) {
+  end_all(sandbox);
   const auto state =
-      shim::read_state(context_.run_path(sandbox->id), context_.state_path(sandbox->id));
+      shim::read_state(context_.run_path(sandbox.id), context_.state_path(sandbox.id));
   const bool started = !state || !state->started_at.empty() || state->error.empty();
   {
     const auto lock = context_.registry.lock();
-    sandbox->state = SandboxState::exited;
-    sandbox->restarting = false;
-    sandbox->pid = 0;
-    sandbox->shim_pid = 0;
-    sandbox->exit_code = state && state->exit_code ? *state->exit_code : 137;
-    sandbox->finished_at =
-        state && !state->finished_at.empty() ? state->finished_at : now_rfc3339();
+    sandbox.state = SandboxState::exited;
+    sandbox.restarting = false;
+    sandbox.pid = 0;
+    sandbox.shim_pid = 0;
+    sandbox.exit_code = state && state->exit_code ? *state->exit_code : 137;
+    sandbox.finished_at = state && !state->finished_at.empty() ? state->finished_at : now_rfc3339();
     // An attached `run` whose command could not start leaves no sandbox.
-    sandbox->removing = sandbox->config.auto_remove || (!started && sandbox->config.attach);
-    sandbox->restarting = !sandbox->removing && wants_restart(*sandbox);
+    sandbox.removing =
+        sandbox.removing || sandbox.config.auto_remove || (!started && sandbox.config.attach);
+    sandbox.restarting = !sandbox.removing && wants_restart(sandbox);
   }
-  sandbox_network_.withdraw(*sandbox);
-  if (auto recorded = record(*sandbox); !recorded) {
-    spdlog::error("event=record_failed sandbox={:?} error={:?}", sandbox->name,
-                  recorded.error().story());
-  }
-  spdlog::info("event=process_ended sandbox={:?} exit_code={}", sandbox->name, sandbox->exit_code);
+  sandbox_network_.withdraw(sandbox);
+  spdlog::info("event=process_ended sandbox={:?} exit_code={}", sandbox.name, sandbox.exit_code);
   const auto lock = context_.registry.lock();
-  sandbox->changed.notify_all();
+  sandbox.changed.notify_all();
 }
 
 bool Service::wants_restart(const Sandbox& sandbox) const {
@@ -194,11 +235,14 @@ void Service::schedule_restart(const SandboxPtr& sandbox) {
       return;
     }
     sandbox->restart_count += 1;
-    if (auto started = start_process(*sandbox, false); !started) {
+    if (auto started = launch_process(*sandbox, false); !started) {
       spdlog::warn("event=restart_failed sandbox={:?} error={:?}", sandbox->name,
                    started.error().story());
       schedule_restart(sandbox);
+      return;
     }
+    record_or_log(*sandbox);
+    watch(*sandbox);
   });
 }
 
@@ -221,14 +265,7 @@ Result<void> Service::stop_process(Sandbox& sandbox, int timeout_seconds) {
     constexpr int kSupervisorMs = 10000; // it only has to write the exit status
     wait_for_end(pidfd->get(), kSupervisorMs);
   }
-  SandboxPtr self;
-  {
-    const auto lock = context_.registry.lock();
-    self = context_.registry.sandbox(sandbox.id);
-  }
-  if (self) {
-    finish(self);
-  }
+  finish(sandbox);
   return {};
 }
 
@@ -248,14 +285,19 @@ Result<Json> Service::sandbox_start(const std::string& ref, const api::SandboxSt
 
 Result<Json> Service::sandbox_stop(const std::string& ref, const api::SandboxStop& request) {
   Held held = TRY(hold(ref));
-  held->stopped_by_user = true;
+  // First that it shall stop: what cannot be recorded is refused while the process still runs.
+  const bool stopped_by_user = std::exchange(held->stopped_by_user, true);
+  if (auto recorded = record(*held); !recorded) {
+    held->stopped_by_user = stopped_by_user;
+    return Failure(std::move(recorded).error());
+  }
   set_restarting(*held, false);
   TRY_VOID(stop_process(*held, request.timeout_seconds));
   Json reply{{"Id", held->id}, {"Name", held->name}};
   if (held->config.auto_remove) {
     TRY_VOID(remove_sandbox(held, true));
   } else {
-    TRY_VOID(record(*held));
+    record_or_log(*held);
   }
   return reply;
 }

@@ -68,6 +68,14 @@ Result<void> Service::record_with_endpoints(const Sandbox& sandbox) {
   return context_.store.apply(changes);
 }
 
+Result<void> Service::erase_records(const Sandbox& sandbox) {
+  std::vector<state::Change> changes{{state::Change::Op::remove, "sandbox", sandbox.id, "", {}}};
+  for (const auto& endpoint : sandbox.endpoints) {
+    changes.push_back({state::Change::Op::remove, "endpoint", endpoint->id, "", {}});
+  }
+  return context_.store.apply(changes);
+}
+
 Result<Json> Service::sandbox_create(const api::SandboxCreate& request) {
   if (request.start && !request.process) {
     return fail(ErrorCode::invalid, "a sandbox without a command cannot be started");
@@ -75,29 +83,27 @@ Result<Json> Service::sandbox_create(const api::SandboxCreate& request) {
   const SandboxPtr sandbox = TRY(plan_sandbox(request));
   const std::unique_lock operation(sandbox->operation);
   Undo undo;
-  undo.push([&] { forget(sandbox); });
-  undo.push([&] { [[maybe_unused]] const auto ignored = sandbox_network_.destroy(*sandbox); });
+  undo.push([&] { forget(sandbox, sandbox_network_.destroy(*sandbox).has_value()); });
   auto ports = TRY(publisher_.reserve(*sandbox, sandbox->config.ports, true));
   {
     const auto lock = context_.registry.lock();
     sandbox->ports = std::move(ports);
   }
   TRY_VOID(sandbox_network_.build(*sandbox));
-  undo.push([&] {
-    std::vector<state::Change> changes{{state::Change::Op::remove, "sandbox", sandbox->id, "", {}}};
-    for (const auto& endpoint : sandbox->endpoints) {
-      changes.push_back({state::Change::Op::remove, "endpoint", endpoint->id, "", {}});
-    }
-    [[maybe_unused]] const auto ignored = context_.store.apply(changes);
-  });
-  TRY_VOID(record_with_endpoints(*sandbox));
   std::string attach_socket;
   if (request.start) {
-    attach_socket = TRY(start_process(*sandbox, request.attach));
+    attach_socket = TRY(launch_process(*sandbox, request.attach));
+    undo.push([&] { abandon_process(*sandbox); });
   } else if (!request.process) {
     sandbox_network_.announce(*sandbox);
   }
+  // One record, and last: what a daemon that dies before it has made is swept, process and all.
+  undo.push([&] { [[maybe_unused]] const auto ignored = erase_records(*sandbox); });
+  TRY_VOID(record_with_endpoints(*sandbox));
   undo.keep();
+  if (request.start) {
+    watch(*sandbox);
+  }
   const auto lock = context_.registry.lock();
   sandbox->ready = true;
   spdlog::info("event=sandbox_created sandbox={:?} id={}", sandbox->name, sandbox->id);
@@ -110,6 +116,7 @@ Result<Json> Service::sandbox_create(const api::SandboxCreate& request) {
 
 Result<void> Service::remove_sandbox(Held& held, bool force) {
   Sandbox& sandbox = *held;
+  Undo undo;
   {
     const auto lock = context_.registry.lock();
     if ((sandbox.state == SandboxState::running || sandbox.restarting) && !force) {
@@ -125,26 +132,29 @@ Result<void> Service::remove_sandbox(Held& held, bool force) {
                              "remove that one first"});
       }
     }
+    undo.push([&, stopped_by_user = sandbox.stopped_by_user] {
+      const auto back = context_.registry.lock();
+      sandbox.removing = false;
+      sandbox.stopped_by_user = stopped_by_user;
+      sandbox.changed.notify_all();
+    });
     sandbox.removing = true;
     sandbox.stopped_by_user = true;
   }
-  TRY_VOID(stop_process(sandbox, 0));
-  std::vector<state::Change> changes{{state::Change::Op::remove, "sandbox", sandbox.id, "", {}}};
-  for (const auto& endpoint : sandbox.endpoints) {
-    changes.push_back({state::Change::Op::remove, "endpoint", endpoint->id, "", {}});
-  }
-  if (auto recorded = context_.store.apply(changes); !recorded) {
-    const auto lock = context_.registry.lock();
-    sandbox.removing = false;
-    sandbox.changed.notify_all();
-    return recorded;
-  }
+  // The record goes first: what cannot be recorded is refused while the process still runs, and
+  // what a daemon that dies after it leaves is swept.
+  TRY_VOID(erase_records(sandbox));
+  undo.keep();
   // Gone for the user from here on; what the kernel refuses now is swept at the next start.
-  if (auto destroyed = sandbox_network_.destroy(sandbox); !destroyed) {
-    spdlog::warn("event=sandbox_remains sandbox={:?} error={:?}", sandbox.name,
-                 destroyed.error().story());
+  const auto stopped = stop_process(sandbox, 0);
+  const auto destroyed = sandbox_network_.destroy(sandbox);
+  for (const auto* result : {&stopped, &destroyed}) {
+    if (!*result) {
+      spdlog::warn("event=sandbox_remains sandbox={:?} error={:?}", sandbox.name,
+                   result->error().story());
+    }
   }
-  forget(held.sandbox);
+  forget(held.sandbox, destroyed.has_value());
   spdlog::info("event=sandbox_removed sandbox={:?} id={}", sandbox.name, sandbox.id);
   return {};
 }
@@ -256,12 +266,23 @@ Result<Json> Service::sandbox_unpublish(const std::string& ref, const api::PortS
     return fail(ErrorCode::not_found, "sandbox {} does not publish {}", held->name,
                 spec.to_string());
   }
-  TRY_VOID(publisher_.release_one(held->id, *found));
+  const api::PortSpec port = *found;
+  Undo undo;
   {
     const auto lock = context_.registry.lock();
+    undo.push([&, position = found - held->ports.begin()] {
+      const auto back = context_.registry.lock();
+      held->ports.insert(held->ports.begin() + position, port);
+    });
     held->ports.erase(found);
   }
   TRY_VOID(record(*held));
+  undo.keep();
+  // Closed for everybody; what the kernel refuses of the rest is swept at the next start.
+  if (auto released = publisher_.release_one(held->id, port); !released) {
+    spdlog::warn("event=port_remains sandbox={:?} port={} error={:?}", held->name, port.to_string(),
+                 released.error().story());
+  }
   return Json::object();
 }
 

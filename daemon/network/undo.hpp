@@ -11,12 +11,14 @@ public:
   Undo() = default;
   Undo(const Undo&) = delete;
   Undo& operator=(const Undo&) = delete;
-  ~Undo() {
+  ~Undo() { run(); }
+  void push(std::function<void()> step) { steps_.push_back(std::move(step)); }
+  void run() {
     for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) {
       (*step)();
     }
+    steps_.clear();
   }
-  void push(std::function<void()> step) { steps_.push_back(std::move(step)); }
   void keep() { steps_.clear(); }
 
 private:

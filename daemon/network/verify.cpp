@@ -1,89 +1,280 @@
 #include "daemon/network/verify.hpp"
 
+#include <algorithm>
+#include <set>
+
+#include "daemon/netlink/address.hpp"
 #include "daemon/netlink/link.hpp"
+#include "daemon/netlink/neighbour.hpp"
 #include "daemon/netlink/netns.hpp"
+#include "daemon/netlink/route.hpp"
 #include "daemon/network/bridge/records.hpp"
+#include "daemon/network/gateway.hpp"
 #include "daemon/network/sandbox_network.hpp"
 #include "maps/view/convert.hpp"
 
 namespace ebpfnet::network {
 namespace {
 
-struct Expected {
+using Problems = std::vector<std::string>;
+
+// What should be there, copied from the registry: looking at the kernel takes long.
+struct Bridge {
   std::string what; // "bridge ebn... of network 'catnet'"
   IfIndex device;
   std::string alias;
+  std::vector<IpAddress> gateways;
 };
 
-std::vector<Expected> expected_devices(const Context& context) {
-  std::vector<Expected> out;
-  for (const auto& [id, network] : context.registry.networks) {
-    if (!network->bridge.empty() && !network->removing) {
-      out.push_back({fmt::format("bridge {} of network '{}'", network->bridge, network->name),
-                     bridge::bridge_ifindex(network->index), context.device_alias("network", id)});
-    }
-  }
-  for (const auto& [id, sandbox] : context.registry.sandboxes) {
-    for (const auto& endpoint : sandbox->endpoints) {
-      if (endpoint->connected && sandbox->ready) {
-        out.push_back({fmt::format("device {} of sandbox '{}'", endpoint->ifname, sandbox->name),
-                       bridge::veth_ifindex(endpoint->slot),
-                       context.device_alias("endpoint", endpoint->id)});
-      }
+struct Veth {
+  std::string what; // "device eth0 of sandbox 'web'"
+  IfIndex device;
+  std::string alias;
+  IfIndex bridge;
+  Mac mac;
+  NetworkIndex network;
+  IpAddress address;
+  IpAddress seen_by_host; // "::": as by everybody
+};
+
+struct Inside {
+  std::string sandbox;
+  std::filesystem::path file;
+  std::map<std::string, IpAddress> addresses; // by device
+  IpAddress gateway;                          // "::": no default route
+  bool dns = false;
+};
+
+struct Wanted {
+  std::vector<Bridge> bridges;
+  std::vector<Veth> veths;
+  std::vector<Inside> namespaces;
+};
+
+// What the host's namespace has.
+struct Found {
+  std::map<IfIndex, netlink::LinkInfo> links;
+  std::vector<netlink::AddressInfo> addresses;
+  std::vector<netlink::RouteInfo> routes;
+  std::set<std::pair<IfIndex, Mac>> fdb; // static entries by port
+};
+
+Bridge wanted_bridge(const Context& context, const Network& network) {
+  Bridge out{fmt::format("bridge {} of network '{}'", network.bridge, network.name),
+             bridge::bridge_ifindex(network.index),
+             context.device_alias("network", network.id),
+             {}};
+  for (const auto& subnet : network.plan.subnets) {
+    if (subnet.gateway) {
+      out.gateways.push_back(*subnet.gateway);
     }
   }
   return out;
 }
 
-std::vector<std::pair<std::string, std::filesystem::path>>
-expected_namespaces(const Context& context) {
-  std::vector<std::pair<std::string, std::filesystem::path>> out;
+Veth wanted_veth(const Context& context, const Sandbox& sandbox, const Attachment& attachment) {
+  const auto& [endpoint, network] = attachment;
+  return {fmt::format("device {} of sandbox '{}'", endpoint->ifname, sandbox.name),
+          bridge::veth_ifindex(endpoint->slot),
+          context.device_alias("endpoint", endpoint->id),
+          bridge::bridge_ifindex(network->index),
+          endpoint->mac,
+          network->index,
+          endpoint->ipv4,
+          network->overlapping ? bridge::host_address(endpoint->slot) : IpAddress()};
+}
+
+void want_sandbox(const Context& context, const Sandbox& sandbox, Wanted& out) {
+  if (!sandbox.ready || sandbox.removing || !owns_namespace(sandbox)) {
+    return;
+  }
+  Inside inside{sandbox.name, context.netns_path(sandbox.id), {}, {}, false};
+  std::vector<Attachment> attachments;
+  for (const auto& endpoint : sandbox.endpoints) {
+    const auto network = context.registry.network(endpoint->network_id);
+    if (!endpoint->connected || !network) {
+      continue;
+    }
+    attachments.push_back({endpoint, network});
+    out.veths.push_back(wanted_veth(context, sandbox, attachments.back()));
+    inside.addresses[endpoint->ifname] = endpoint->ipv4;
+    inside.dns = inside.dns || !network->predefined;
+  }
+  if (const auto gateway = choose_gateway(attachments); gateway.endpoint) {
+    inside.gateway = gateway_address(gateway);
+  }
+  out.namespaces.push_back(std::move(inside));
+}
+
+Wanted look_up(const Context& context) {
+  Wanted out;
+  const auto lock = context.registry.lock();
+  for (const auto& [id, network] : context.registry.networks) {
+    if (!network->bridge.empty() && !network->removing) {
+      out.bridges.push_back(wanted_bridge(context, *network));
+    }
+  }
   for (const auto& [id, sandbox] : context.registry.sandboxes) {
-    if (sandbox->ready && owns_namespace(*sandbox)) {
-      out.emplace_back(sandbox->name, context.netns_path(id));
+    want_sandbox(context, *sandbox, out);
+  }
+  return out;
+}
+
+Result<Found> look_around() {
+  auto socket = TRY(netlink::Socket::open());
+  Found out;
+  for (auto& link : TRY(netlink::list_links(socket))) {
+    out.links.emplace(link.index, std::move(link));
+  }
+  out.addresses = TRY(netlink::list_addresses(socket));
+  out.routes = TRY(netlink::list_routes(socket));
+  for (const auto& entry : TRY(netlink::list_fdb(socket))) {
+    if (entry.is_static) {
+      out.fdb.emplace(entry.port, entry.mac);
     }
   }
   return out;
+}
+
+bool has_address(const std::vector<netlink::AddressInfo>& addresses, IfIndex device,
+                 const IpAddress& address) {
+  return std::ranges::any_of(
+      addresses, [&](const auto& a) { return a.index == device && a.address == address; });
+}
+
+// Nullptr: it is missing, and that is noted.
+const netlink::LinkInfo* check_link(const Found& found, IfIndex device, const std::string& what,
+                                    const std::string& alias, Problems& problems) {
+  const auto link = found.links.find(device);
+  if (link == found.links.end()) {
+    problems.push_back(what + " is missing");
+    return nullptr;
+  }
+  if (link->second.alias != alias) {
+    problems.push_back(what + " belongs to somebody else");
+  } else if (!link->second.up) {
+    problems.push_back(what + " is down");
+  }
+  return &link->second;
+}
+
+void check_bridge(const Found& found, const Bridge& wanted, Problems& problems) {
+  if (check_link(found, wanted.device, wanted.what, wanted.alias, problems) == nullptr) {
+    return;
+  }
+  for (const IpAddress& gateway : wanted.gateways) {
+    if (!has_address(found.addresses, wanted.device, gateway)) {
+      problems.push_back(fmt::format("{} lacks its address {}", wanted.what, gateway.to_string()));
+    }
+  }
+}
+
+// The records by which the programs know the endpoint.
+Result<void> check_records(Context& context, const Veth& wanted, Problems& problems) {
+  const auto& maps = context.plane.maps();
+  const std::uint32_t slot = wanted.device.value - EBN_VETH_IFINDEX_BASE;
+  const auto record = TRY(maps.endpoints.get(slot));
+  if (!record || record->network != wanted.network.value ||
+      view::from_abi(record->addr4) != wanted.address) {
+    problems.push_back(wanted.what + " has no record in the map of endpoints");
+  }
+  const auto way = TRY(maps.destinations.get({wanted.network.value, view::to_abi(wanted.address)}));
+  if (!way || way->slot != slot) {
+    problems.push_back(wanted.what + " has no record in the map of destinations");
+  }
+  return {};
+}
+
+Result<void> check_veth(Context& context, const Found& found, const Veth& wanted,
+                        Problems& problems) {
+  const auto* link = check_link(found, wanted.device, wanted.what, wanted.alias, problems);
+  if (link == nullptr) {
+    return {};
+  }
+  if (link->master != wanted.bridge) {
+    problems.push_back(wanted.what + " is not in its network's bridge");
+  }
+  if (!found.fdb.contains({wanted.device, wanted.mac})) {
+    problems.push_back(fmt::format("{}: the bridge does not know its address {}", wanted.what,
+                                   wanted.mac.to_string()));
+  }
+  const bool routed = std::ranges::any_of(found.routes, [&](const auto& route) {
+    return route.device == wanted.bridge &&
+           route.destination == IpPrefix::of(wanted.seen_by_host, 32);
+  });
+  if (wanted.seen_by_host.is_v4() && !routed) {
+    problems.push_back(fmt::format("{}: the host's route to {} is missing", wanted.what,
+                                   wanted.seen_by_host.to_string()));
+  }
+  if (!TRY(context.plane.serves_container(wanted.device))) {
+    problems.push_back(wanted.what + " has no program");
+  }
+  return check_records(context, wanted, problems);
+}
+
+// In the sandbox's namespace.
+Result<void> check_inside(loader::DataPlane& plane, const Inside& wanted, Problems& problems) {
+  auto socket = TRY(netlink::Socket::open());
+  const auto addresses = TRY(netlink::list_addresses(socket));
+  for (const auto& [device, address] : wanted.addresses) {
+    const auto link = TRY(netlink::find_link(socket, device));
+    if (!link || !link->up) {
+      problems.push_back(fmt::format("device {} in sandbox '{}' is {}", device, wanted.sandbox,
+                                     link ? "down" : "missing"));
+    } else if (!has_address(addresses, link->index, address)) {
+      problems.push_back(fmt::format("device {} in sandbox '{}' lacks its address {}", device,
+                                     wanted.sandbox, address.to_string()));
+    }
+  }
+  const auto routes = TRY(netlink::list_routes(socket));
+  const bool routed = std::ranges::any_of(routes, [&](const auto& route) {
+    return route.destination->is_v4() && route.destination->length() == 0 &&
+           route.gateway == wanted.gateway;
+  });
+  if (!wanted.gateway.is_unspecified() && !routed) {
+    problems.push_back(fmt::format("sandbox '{}' lacks its default route by {}", wanted.sandbox,
+                                   wanted.gateway.to_string()));
+  }
+  if (wanted.dns && !TRY(plane.serves_loopback())) {
+    problems.push_back(fmt::format("lo in sandbox '{}' has no program", wanted.sandbox));
+  }
+  return {};
+}
+
+Result<void> check_namespace(Context& context, const Inside& wanted, Problems& problems) {
+  const auto netns = netlink::open_netns(wanted.file);
+  if (!netns) {
+    problems.push_back(
+        fmt::format("the network namespace of sandbox '{}' is missing", wanted.sandbox));
+    return {};
+  }
+  return netlink::in_netns(netns->get(),
+                           [&] { return check_inside(context.plane, wanted, problems); });
 }
 
 } // namespace
 
-Result<std::vector<std::string>> verify_kernel(Context& context) {
-  std::vector<Expected> devices;
-  std::vector<std::pair<std::string, std::filesystem::path>> namespaces;
-  {
-    const auto lock = context.registry.lock();
-    devices = expected_devices(context);
-    namespaces = expected_namespaces(context);
+Result<std::vector<std::string>> verify_kernel(Context& context,
+                                               const std::vector<UplinkInfo>& uplinks) {
+  const Wanted wanted = look_up(context);
+  const Found found = TRY(look_around());
+  Problems problems;
+  for (const Bridge& bridge : wanted.bridges) {
+    check_bridge(found, bridge, problems);
   }
-  std::vector<std::string> problems;
-  auto socket = TRY(netlink::Socket::open());
-  for (const auto& [what, device, alias] : devices) {
-    const auto link = TRY(netlink::find_link(socket, device));
-    if (!link) {
-      problems.push_back(what + " is missing");
-      continue;
-    }
-    if (link->alias != alias || !link->up) {
-      problems.push_back(
-          fmt::format("{} {}", what, link->up ? "belongs to somebody else" : "is down"));
-    }
-    const bool veth = device.value >= EBN_VETH_IFINDEX_BASE;
-    if (veth && !TRY(context.plane.serves_container(device))) {
-      problems.push_back(what + " has no program");
-    }
-    if (veth) {
-      const auto record =
-          TRY(context.plane.maps().endpoints.get(device.value - EBN_VETH_IFINDEX_BASE));
-      if (!record || record->network == 0) {
-        problems.push_back(what + " has no record in the map of endpoints");
-      }
+  for (const Veth& veth : wanted.veths) {
+    TRY_VOID(check_veth(context, found, veth, problems));
+  }
+  for (const Inside& inside : wanted.namespaces) {
+    TRY_VOID(check_namespace(context, inside, problems));
+  }
+  for (const UplinkInfo& uplink : uplinks) {
+    if (uplink.problem.empty() && !TRY(context.plane.serves_uplink(uplink.index))) {
+      problems.push_back(fmt::format("uplink {} has no program", uplink.name));
     }
   }
-  for (const auto& [name, path] : namespaces) {
-    if (!netlink::open_netns(path)) {
-      problems.push_back(fmt::format("the network namespace of sandbox '{}' is missing", name));
-    }
+  for (const auto& pin : TRY(context.plane.missing_pins())) {
+    problems.push_back(fmt::format("the pin '{}' is missing", pin.string()));
   }
   return problems;
 }

@@ -10,6 +10,10 @@
 
 #include <array>
 
+extern "C" { // glibc 2.36's header does not say so itself
+#include <sys/pidfd.h>
+}
+
 #include "daemon/shim/attach.hpp"
 #include "daemon/shim/file_io.hpp"
 #include "maps/types/id.hpp"
@@ -208,6 +212,23 @@ Result<Launched> launch(const LaunchSpec& spec) {
     ::unlink((spec.run_dir / "attach.sock").c_str());
   }
   return launched;
+}
+
+Result<void> end_all(const std::filesystem::path& run_dir, const std::filesystem::path& state_dir,
+                     const std::filesystem::path& cgroup_dir) {
+  constexpr int kSupervisorMs = 10'000; // it only has to write the exit status
+  const auto state = read_state(run_dir, state_dir);
+  const int shim_pid = state ? state->shim_pid : 0;
+  const auto supervisor = shim_pid > 0 ? open_pidfd(shim_pid) : Result<UniqueFd>(UniqueFd());
+  if (supervisor && *supervisor && state->pid == 0) {
+    ::pidfd_send_signal(supervisor->get(), SIGKILL, nullptr, 0); // it has nothing to write
+  }
+  auto killed = kill_cgroup(cgroup_dir);
+  if (supervisor && *supervisor) {
+    pollfd polled{supervisor->get(), POLLIN, 0};
+    ::poll(&polled, 1, kSupervisorMs);
+  }
+  return killed;
 }
 
 Result<Launched> launch_exec(const LaunchSpec& spec, pid_t target_pid) {

@@ -33,4 +33,9 @@ Result<Launched> launch(const LaunchSpec& spec);
 // ends without touching the others. Errors: also conflict "sandbox is not running".
 Result<Launched> launch_exec(const LaunchSpec& spec, pid_t target_pid);
 
+// Ends everything of a sandbox that was started by `launch`: its processes, and a supervisor that
+// still waits for a client. Waits until the supervisor has written how it ended.
+Result<void> end_all(const std::filesystem::path& run_dir, const std::filesystem::path& state_dir,
+                     const std::filesystem::path& cgroup_dir);
+
 } // namespace ebpfnet::shim

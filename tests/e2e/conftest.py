@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -122,10 +123,7 @@ def idle_lab(request):
         yield made
 
 
-@pytest.fixture
-def add_host(lab):
-    """Adds further hosts to the lab and starts their daemons."""
-
+def adder(lab):
     def add(name, address, start=True):
         host = lab.add_host(name, address, start=False)
         host.traces_before = traces(host)
@@ -134,3 +132,15 @@ def add_host(lab):
         return host
 
     return add
+
+
+@pytest.fixture
+def add_host(lab):
+    """Adds further hosts to the lab and starts their daemons."""
+    return adder(lab)
+
+
+@pytest.fixture
+def add_idle_host(idle_lab):
+    """The same without starting them."""
+    return partial(adder(idle_lab), start=False)

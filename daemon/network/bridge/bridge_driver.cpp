@@ -4,8 +4,8 @@
 #include "daemon/netlink/link.hpp"
 #include "daemon/netlink/neighbour.hpp"
 #include "daemon/netlink/netns.hpp"
-#include "daemon/netlink/route.hpp"
 #include "daemon/netlink/sysctl.hpp"
+#include "daemon/network/bridge/host_routes.hpp"
 #include "daemon/network/bridge/options.hpp"
 #include "daemon/network/bridge/records.hpp"
 
@@ -27,14 +27,16 @@ Result<void> write_device_sysctl(const std::string& family, const std::string& d
   return netlink::write_sysctl(fmt::format("net/{}/conf/{}/{}", family, device, key), value);
 }
 
-// The bridge must not speak IPv6 on a network without it. A kernel without IPv6 has no such key,
-// and that is as good.
-void disable_ipv6(const std::string& device) {
-  [[maybe_unused]] const auto ignored = write_device_sysctl("ipv6", device, "disable_ipv6", "1");
+// Nobody speaks IPv6 on a network without it. A kernel without IPv6 has no such key, and that is as
+// good.
+Result<void> disable_ipv6(const std::string& device) {
+  auto written = write_device_sysctl("ipv6", device, "disable_ipv6", "1");
+  return !written && written.error().code == ErrorCode::not_found ? Result<void>()
+                                                                  : std::move(written);
 }
 
 Result<void> configure_bridge(Socket& socket, const Network& network, IfIndex bridge) {
-  disable_ipv6(network.bridge);
+  TRY_VOID(disable_ipv6(network.bridge));
   // bpf_fib_lookup forwards only from devices with forwarding on; the packets themselves do not
   // pass the stack.
   TRY_VOID(write_device_sysctl("ipv4", network.bridge, "forwarding", "1"));
@@ -47,8 +49,18 @@ Result<void> configure_bridge(Socket& socket, const Network& network, IfIndex br
   return netlink::set_link_up(socket, bridge);
 }
 
+// Whoever has our number without being ours was left half made, or could not be removed in time.
+Result<void> clear_number(Context& context, Socket& socket, IfIndex index,
+                          const std::string& alias) {
+  const auto holder = TRY(netlink::find_link(socket, index));
+  const bool left = holder && holder->alias != alias &&
+                    (holder->alias.empty() || holder->alias.starts_with(context.alias_prefix()));
+  return left ? netlink::delete_link(socket, index) : Result<void>();
+}
+
 Result<void> ensure_bridge(Context& context, Socket& socket, const Network& network) {
   const std::string alias = context.device_alias("network", network.id);
+  TRY_VOID(clear_number(context, socket, bridge_ifindex(network.index), alias));
   const auto existing = TRY(netlink::find_link(socket, network.bridge));
   if (existing && existing->alias == alias && existing->index == bridge_ifindex(network.index)) {
     return configure_bridge(socket, network, existing->index);
@@ -74,20 +86,11 @@ Result<void> ensure_bridge(Context& context, Socket& socket, const Network& netw
 // the route to the address by which the host knows the endpoint.
 Result<void> connect_to_bridge(Socket& socket, const Network& network, const Endpoint& endpoint) {
   const IfIndex veth = veth_ifindex(endpoint.slot);
-  const IfIndex bridge = bridge_ifindex(network.index);
   netlink::BridgePortOptions port;
   port.learning = false;
   TRY_VOID(netlink::set_bridge_port(socket, veth, port));
   TRY_VOID(netlink::add_fdb(socket, veth, endpoint.mac));
-  if (network.overlapping) {
-    const IpAddress seen = host_address(endpoint.slot);
-    netlink::RouteSpec route;
-    route.destination = IpPrefix::of(seen, 32);
-    route.device = bridge;
-    TRY_VOID(netlink::add_route(socket, route));
-    TRY_VOID(netlink::add_neighbour(socket, bridge, seen, endpoint.mac));
-  }
-  return {};
+  return network.overlapping ? add_host_route(socket, network, endpoint) : Result<void>();
 }
 
 Result<void> create_device(Context& context, Socket& socket, const Network& network,
@@ -116,9 +119,16 @@ unsigned prefix_length_of(const Network& network, const IpAddress& address) {
   return address.is_v4() ? 32 : 128;
 }
 
+// The other end may be in a namespace that somebody took away.
+Result<bool> is_inside(int netns, const std::string& device) {
+  auto socket = TRY(Socket::open_in(netns));
+  return TRY(netlink::find_link(socket, device))
+  .has_value();
+}
+
 // Inside the sandbox's namespace.
 Result<void> configure_inside(const Network& network, const Endpoint& endpoint) {
-  disable_ipv6(endpoint.ifname);
+  TRY_VOID(disable_ipv6(endpoint.ifname));
   auto socket = TRY(Socket::open());
   const auto link = TRY(netlink::find_link(socket, endpoint.ifname));
   if (!link) {
@@ -174,10 +184,12 @@ Result<void> BridgeDriver::join(Context& context, const Network& network, const 
   auto socket = TRY(Socket::open());
   const IfIndex veth = veth_ifindex(endpoint.slot);
   const auto existing = TRY(netlink::find_link(socket, veth));
-  if (existing && existing->alias != context.device_alias("endpoint", endpoint.id)) {
+  const bool whole = existing && existing->alias == context.device_alias("endpoint", endpoint.id) &&
+                     TRY(is_inside(netns, endpoint.ifname));
+  if (existing && !whole) {
     TRY_VOID(netlink::delete_link(socket, veth));
   }
-  if (!existing || existing->alias != context.device_alias("endpoint", endpoint.id)) {
+  if (!whole) {
     TRY_VOID(create_device(context, socket, network, endpoint, netns));
   } else if (existing->master != bridge_ifindex(network.index)) {
     TRY_VOID(netlink::set_link_master(socket, veth, bridge_ifindex(network.index)));
@@ -197,17 +209,13 @@ Result<void> BridgeDriver::leave(Context& context, const Network& network,
   auto unreachable = remove_destinations(context, network, endpoint);
   auto removed = context.links.remove(veth_ifindex(endpoint.slot));
   auto forgotten = remove_endpoint(context, endpoint);
+  Result<void> unrouted;
   if (network.overlapping) {
     auto socket = TRY(Socket::open());
-    const IpAddress seen = host_address(endpoint.slot);
-    [[maybe_unused]] const auto neighbour =
-        netlink::remove_neighbour(socket, bridge_ifindex(network.index), seen);
-    netlink::RouteSpec route;
-    route.destination = IpPrefix::of(seen, 32);
-    route.device = bridge_ifindex(network.index);
-    [[maybe_unused]] const auto unrouted = netlink::remove_route(socket, route);
+    unrouted =
+        remove_host_route(socket, bridge_ifindex(network.index), host_address(endpoint.slot));
   }
-  for (const auto* result : {&removed, &unreachable, &forgotten}) {
+  for (const auto* result : {&removed, &unreachable, &forgotten, &unrouted}) {
     if (!*result) {
       return *result;
     }

@@ -5,6 +5,7 @@ that id alone, also after the process that made it was killed.
 """
 
 from .errors import CommandFailed, wait_until
+from .faults import Faults, sanitized
 from .ground import Ground, destroy, list_grounds
 from .host import Host
 from .lab import Lab
@@ -14,6 +15,6 @@ from .load import Load
 from .pets import Pets
 
 __all__ = [
-    "CommandFailed", "Ground", "Host", "Lab", "Load", "Namespace", "Pets", "Scrape", "destroy", "list_grounds",
-    "prometheus_program", "scrape", "wait_until",
+    "CommandFailed", "Faults", "Ground", "Host", "Lab", "Load", "Namespace", "Pets", "Scrape", "destroy",
+    "list_grounds", "prometheus_program", "sanitized", "scrape", "wait_until",
 ]  # fmt: skip

@@ -31,7 +31,7 @@ class Host:
         self.log_path = self.dir / "daemon.log"
         self.socket = self.run_dir / "api.sock"
         self.daemon = None
-        self.build, self.flags = "ebpfnetd", []
+        self.build, self.flags, self.wrapper = "ebpfnetd", [], []
         self.expected_drops = set()
 
     def _mount_volatile(self):
@@ -42,11 +42,11 @@ class Host:
 
     def daemon_command(self, *extra):
         return [
-            binary(self.build), "--state-dir", self.state_dir, "--run-dir", self.run_dir, "--bpffs", self.bpffs,
+            *self.wrapper, binary(self.build), "--state-dir", self.state_dir, "--run-dir", self.run_dir, "--bpffs", self.bpffs,
             "--uplink", UPLINK, "--cgroup-root", self.cgroup_root, *self.flags, *extra,
         ]  # fmt: skip
 
-    # `build` names the daemon's binary, `flags` go with every start.
+    # `build` names the daemon's binary, `flags` go with every start, `wrapper` are words before it.
     def start_daemon(self, *extra, wait=True):
         with self.log_path.open("ab") as log:
             self.daemon = self.ns.popen(
