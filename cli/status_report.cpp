@@ -106,6 +106,9 @@ std::string status_report(const Json& status) {
   std::string out = daemon(status) + "\n" + counts(status);
   out += listing(status, "Problems", "Differences between what is wanted and what the kernel has",
                  {"WHAT"}, problem_row);
+  if (!status.value("Problems", Json::array()).empty()) {
+    out += "  hint: a restart of ebpfnetd, which costs no traffic, repairs them\n";
+  }
   out += listing(status, "Uplinks", "Uplinks", {"INTERFACE", "ADDRESS", "STATE"}, uplink_row);
   out += listing(status, "Drops", "Drops", {"NETWORK", "REASON", "PACKETS", "MEANING"}, drop_row);
   out +=

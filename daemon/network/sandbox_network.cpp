@@ -176,11 +176,17 @@ Result<void> SandboxNetwork::open_namespace(const Sandbox& sandbox) {
 }
 
 Result<void> SandboxNetwork::build(Sandbox& sandbox) {
-  std::error_code error;
-  fs::create_directories(context_.run_path(sandbox.id), error);
-  fs::create_directories(context_.state_path(sandbox.id), error);
-  if (error) {
-    return fail_errno(error.value(), "create '{}'", context_.state_path(sandbox.id).string());
+  for (const fs::path& directory :
+       {context_.run_path(sandbox.id), context_.state_path(sandbox.id)}) {
+    std::error_code error;
+    fs::create_directories(directory, error);
+    if (error) {
+      return Failure(Error{ErrorCode::internal, error.value(),
+                           fmt::format("create '{}': {}", directory.string(), error.message()),
+                           error == std::errc::no_space_on_device
+                               ? "free space on that file system"
+                               : "the directory above must be writable by the daemon"});
+    }
   }
   if (!owns_namespace(sandbox)) {
     return {};

@@ -8,6 +8,17 @@
 #include "maps/types/unique_fd.hpp"
 
 namespace ebpfnet::shim {
+namespace {
+
+Failure with_room_hint(Failure failure) {
+  const int code = failure.error().sys_errno;
+  if (code == ENOSPC || code == EDQUOT) {
+    failure.error().hint = "free space on that file system";
+  }
+  return failure;
+}
+
+} // namespace
 
 Result<std::string> read_all(int fd) {
   std::string content;
@@ -42,7 +53,7 @@ Result<void> write_all(int fd, std::string_view bytes) {
     if (count >= 0) {
       bytes.remove_prefix(static_cast<std::size_t>(count));
     } else if (errno != EINTR) {
-      return fail_errno(errno, "write");
+      return with_room_hint(fail_errno(errno, "write"));
     }
   }
   return {};
@@ -54,14 +65,14 @@ Result<void> replace_file(const std::filesystem::path& path, std::string_view co
   {
     const UniqueFd fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
     if (!fd) {
-      return fail_errno(errno, "create '{}'", temporary);
+      return with_room_hint(fail_errno(errno, "create '{}'", temporary));
     }
     if (auto written = write_all(fd.get(), content); !written) {
       ::unlink(temporary.c_str());
       return Failure(std::move(written).error().wrap(fmt::format("'{}'", temporary)));
     }
     if (durability == Durability::synced && ::fsync(fd.get()) != 0) {
-      return fail_errno(errno, "fsync '{}'", temporary);
+      return with_room_hint(fail_errno(errno, "fsync '{}'", temporary));
     }
   }
   if (::rename(temporary.c_str(), path.c_str()) != 0) {

@@ -45,6 +45,8 @@ TEST(StatusReport, SaysNoneForAnEmptySectionAndNothingForAMissingOne) {
 TEST(StatusReport, ListsWhatVerifyFound) {
   const json status{{"Problems", {"bridge ebn1 of network 'a' is missing"}}};
   EXPECT_THAT(status_report(status), HasSubstr("  bridge ebn1 of network 'a' is missing\n"));
+  EXPECT_THAT(status_report(status), HasSubstr("hint: a restart of ebpfnetd"));
+  EXPECT_THAT(status_report({{"Problems", json::array()}}), Not(HasSubstr("hint")));
 }
 
 } // namespace
