@@ -256,6 +256,9 @@ Result<std::vector<fs::path>> DataPlane::missing_pins() {
   for (const view::MapRow& row : view::kMaps) {
     out.push_back(root_ / "maps" / row.name);
   }
+  for (const std::string_view name : view::kInnerMaps) {
+    out.push_back(root_ / "maps" / name);
+  }
   for (const ProgramRow& row : program_table()) {
     if (is_cgroup(row.hook) && features_.set_retval) {
       out.push_back(link_pin(row.name, kBindKey));

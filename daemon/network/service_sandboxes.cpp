@@ -266,10 +266,11 @@ Result<Json> Service::sandbox_unpublish(const std::string& ref, const api::PortS
     return fail(ErrorCode::not_found, "sandbox {} does not publish {}", held->name,
                 spec.to_string());
   }
-  const api::PortSpec port = *found;
+  api::PortSpec port;
   Undo undo;
   {
     const auto lock = context_.registry.lock();
+    port = *found;
     undo.push([&, position = found - held->ports.begin()] {
       const auto back = context_.registry.lock();
       held->ports.insert(held->ports.begin() + position, port);

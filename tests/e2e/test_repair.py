@@ -60,7 +60,7 @@ def veth_of(host, network):
 
 def unpin(pattern):
     def damage(host):
-        found = list((host.bpffs / "v1").glob(pattern))
+        found = host.pins(pattern)
         assert found, pattern
         for pin in found:
             pin.unlink()
