@@ -15,7 +15,7 @@ from lab import Faults, sanitized, wait_until
 from lab.world import METRICS, difference, world
 
 LONG = bool(os.environ.get("EBPFNET_LONG"))
-DEATHS, ERRORS = 6, 5  # steps per request in the gate
+DEATHS, ERRORS, STARTS = 6, 5, 4  # steps per request in the gate
 STRUCK_WITH = (errno.ENOMEM, errno.ENOSPC, errno.EIO)
 
 pytestmark = pytest.mark.skipif(sanitized(), reason="a sanitizer stands between the daemon and its system calls")
@@ -211,7 +211,7 @@ def steps_of_a_start(host, faults):
 def test_a_death_at_any_step_of_the_first_start_is_repaired(idle_lab, add_idle_host):
     """Each host dies once, and its state is never complete before."""
     faults = Faults(idle_lab.host)
-    for n, at in enumerate(some(steps_of_a_start(idle_lab.host, faults), DEATHS), start=2):
+    for n, at in enumerate(some(steps_of_a_start(idle_lab.host, faults), STARTS), start=2):
         host = add_idle_host(f"h{n}", f"192.0.2.{n}")
         die_while_starting(host, Faults(host), at)
         host.start_daemon()
@@ -226,7 +226,7 @@ def test_a_death_at_any_step_of_a_start_is_repaired(walked):
     old = walked.look()
     host.kill_daemon()
     steps = steps_of_a_start(host, faults)
-    for at in some(steps, DEATHS):
+    for at in some(steps, STARTS):
         host.kill_daemon()
         died = die_while_starting(host, faults, at)
         story = f"start, step {at} of {steps} ({faults.struck()})"
@@ -247,7 +247,7 @@ def test_an_attached_run_whose_daemon_dies_leaves_nothing(walked):
     steps = walked.faults.disarm()
     walked.make((GONE,))
     client.communicate(timeout=20)
-    for at in some(steps, DEATHS):
+    for at in some(steps, STARTS):
         walked.faults.arm(at)
         done = walked.host.cli(*words, check=False)
         walked.faults.disarm()
