@@ -101,7 +101,10 @@ bool Model::has_route(const Case& c) const {
     length = (c.ip.transport - c.ip.at) + header + c.sample.gso_size;
   }
   return !scene_.is_host_address(c.ip.dst) && !scene_.in_some_subnet(c.ip.dst) &&
-         !is_martian(c.ip.dst) && c.ip.dst != ip("192.0.2.255") && length <= 1500;
+         !is_martian(c.ip.dst) && c.ip.dst != ip("192.0.2.255") && length <= 1500 &&
+         // Into a network of ours, by the address that is unique on the host: not by the programs.
+         std::ranges::none_of(scene_.parties(),
+                              [&](const Party& party) { return party.host_address == c.ip.dst; });
 }
 
 bool Model::in_masquerade_range(std::uint16_t port) const {

@@ -8,8 +8,10 @@
 
 #include <stdexcept>
 
+#include "daemon/netlink/address.hpp"
 #include "daemon/netlink/link.hpp"
 #include "daemon/netlink/netns.hpp"
+#include "daemon/netlink/route.hpp"
 
 namespace ebpfnet::packet {
 
@@ -58,6 +60,27 @@ Bytes Wire::next(int timeout_ms) {
     }
   }
   return {};
+}
+
+void attach_all(World& world) {
+  for (std::uint32_t slot = 1; slot < kSlots; ++slot) {
+    ASSERT_TRUE(succeeded(world.plane().attach_container(IfIndex(world.at(slot).veth()))));
+  }
+  ASSERT_TRUE(succeeded(world.plane().attach_uplink(IfIndex(world.uplink()), true)));
+}
+
+void give_address(int netns_fd, const IpAddress& address, unsigned length,
+                  const IpAddress& gateway) {
+  auto socket = netlink::Socket::open_in(netns_fd).value();
+  const IfIndex eth0 = netlink::find_link(socket, "eth0").value()->index;
+  ASSERT_TRUE(succeeded(netlink::add_address(socket, eth0, address, length, false)));
+  if (gateway.is_v4() && !gateway.is_unspecified()) {
+    netlink::RouteSpec route;
+    route.destination = IpPrefix::of(ip("0.0.0.0"), 0);
+    route.gateway = gateway;
+    route.device = eth0;
+    ASSERT_TRUE(succeeded(netlink::add_route(socket, route)));
+  }
 }
 
 } // namespace ebpfnet::packet

@@ -1,8 +1,9 @@
-// The far end of a veth pair: frames are put on its wire and taken off it, as bytes.
+// The programs at work on the devices of a World. The far end of a veth pair: frames are put on its
+// wire and taken off it, as bytes.
 #pragma once
 
 #include "maps/types/unique_fd.hpp"
-#include "tests/packet/frame.hpp"
+#include "tests/packet/world.hpp"
 
 namespace ebpfnet::packet {
 
@@ -23,5 +24,11 @@ private:
   UniqueFd socket_;
   int ifindex_ = 0;
 };
+
+// The programs onto every sandbox's device and the uplink.
+void attach_all(World& world);
+// For eth0 of a namespace; `gateway` unspecified: no default route.
+void give_address(int netns_fd, const IpAddress& address, unsigned length,
+                  const IpAddress& gateway);
 
 } // namespace ebpfnet::packet

@@ -4,7 +4,6 @@
 
 #include "daemon/netlink/address.hpp"
 #include "daemon/netlink/link.hpp"
-#include "daemon/netlink/route.hpp"
 #include "tests/packet/live.hpp"
 #include "tests/packet/packets.hpp"
 
@@ -21,10 +20,7 @@ protected:
     if (IsSkipped()) {
       return;
     }
-    for (std::uint32_t slot = 1; slot < kSlots; ++slot) {
-      ASSERT_TRUE(succeeded(world().plane().attach_container(IfIndex(world().at(slot).veth()))));
-    }
-    ASSERT_TRUE(succeeded(world().plane().attach_uplink(IfIndex(world().uplink()), true)));
+    attach_all(world());
   }
   Wire sandbox(std::uint32_t slot) { return Wire(world().sandbox_netns(slot)); }
   Wire outside() { return Wire(world().outside_netns()); }
@@ -180,19 +176,6 @@ protected:
     give_address(world().outside_netns(), kRouter, 24, {});
     auto outside = netlink::Socket::open_in(world().outside_netns()).value();
     EXPECT_TRUE(succeeded(netlink::add_address(outside, IfIndex(1), kServer, 32, false)));
-  }
-  static void give_address(int netns, const IpAddress& address, unsigned length,
-                           const IpAddress& gateway) {
-    auto socket = netlink::Socket::open_in(netns).value();
-    const IfIndex eth0 = netlink::find_link(socket, "eth0").value()->index;
-    EXPECT_TRUE(succeeded(netlink::add_address(socket, eth0, address, length, false)));
-    if (gateway.is_v4() && !gateway.is_unspecified()) {
-      netlink::RouteSpec route;
-      route.destination = IpPrefix::of(ip("0.0.0.0"), 0);
-      route.gateway = gateway;
-      route.device = eth0;
-      EXPECT_TRUE(succeeded(netlink::add_route(socket, route)));
-    }
   }
   static sockaddr_in name(const IpAddress& address, std::uint16_t port) {
     sockaddr_in out{};

@@ -49,6 +49,7 @@ constexpr EndpointRow kEndpointRows[kSlots] = {
     {kNoIcc, "10.77.0.3", ""},
     {kTwin, "172.18.0.2", "100.64.0.8"},
     {kTwin, "172.18.0.3", "100.64.0.9"},
+    {kCat, "172.18.0.4", ""},
 };
 
 // What a test cannot go on without. The message reaches GoogleTest as a failed suite.
@@ -184,12 +185,29 @@ void World::make_sandbox(std::uint32_t slot) {
   spec.peer_netns_fd = netns.get();
   must(netlink::create_veth(*socket_, spec));
   must(netlink::set_link_up(*socket_, spec.host_index));
+  connect_to_bridge(at(slot));
   // A kernel without IPv6 has nothing to switch off. What it would send is dropped and counted.
   static_cast<void>(netlink::in_netns(
       netns.get(), [] { return netlink::write_sysctl("net/ipv6/conf/all/disable_ipv6", "1"); }));
   auto inside = must(netlink::Socket::open_in(netns.get()));
   must(netlink::set_link_up(inside, must(netlink::find_link(inside, "eth0"))->index));
   netns_[slot] = std::move(netns);
+}
+
+// As the daemon does it.
+void World::connect_to_bridge(const Endpoint& ep) {
+  netlink::BridgePortOptions port;
+  port.learning = false;
+  must(netlink::set_bridge_port(*socket_, IfIndex(ep.veth()), port));
+  must(netlink::add_fdb(*socket_, IfIndex(ep.veth()), ep.mac));
+  if (!ep.host_address.is_unspecified()) {
+    const IfIndex bridge(ep.bridge());
+    netlink::RouteSpec route;
+    route.destination = IpPrefix::of(ep.host_address, 32);
+    route.device = bridge;
+    must(netlink::add_route(*socket_, route));
+    must(netlink::add_neighbour(*socket_, bridge, ep.host_address, ep.mac));
+  }
 }
 
 // host 192.0.2.10/24 -- 192.0.2.1, the router to everywhere else, in a namespace of its own.

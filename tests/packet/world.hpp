@@ -34,6 +34,7 @@ enum : std::uint32_t {
   kNoIccB,
   kTwinWeb, // same subnet and address as cat-web, another network
   kTwinDb,
+  kCatApp,
   kSlots,
 };
 
@@ -111,6 +112,7 @@ private:
   void make_devices();
   void make_network(std::uint32_t network);
   void make_sandbox(std::uint32_t slot);
+  void connect_to_bridge(const Endpoint& ep);
   void make_uplink();
   void write_networks();
   void write_endpoint(const Endpoint& ep, std::uint16_t flags);
