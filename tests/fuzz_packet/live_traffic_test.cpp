@@ -17,7 +17,7 @@
 namespace ebpfnet::packet {
 namespace {
 
-constexpr unsigned kScenes = 12;
+constexpr unsigned kScenes = 8;
 constexpr unsigned kFrames = 600; // of one scene
 constexpr int kEnough = 5;        // failures after which a run ends
 
@@ -89,6 +89,7 @@ protected:
     const std::pair<const char*, const char*> settings[] = {
         {"net/ipv6/conf/all/disable_ipv6", "1"},
         {"net/bridge/bridge-nf-call-iptables", "0"},
+        {"net/bridge/bridge-nf-call-ip6tables", "0"},
         {"net/bridge/bridge-nf-call-arptables", "0"},
         {"net/ipv4/ipfrag_time", "3600"}};
     for (const auto& [key, value] : settings) {

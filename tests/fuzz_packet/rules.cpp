@@ -106,11 +106,16 @@ std::string Rules::source(const Party& at, const Reading& reading, const Shot* s
   }
   if (reading.arp) {
     const IpAddress& claimed = reading.arp->sender;
-    const bool answered = from == &at && reading.arp->operation == 2;
-    const bool fine = answered          ? claimed == shot->reading.arp->target
-                      : from != nullptr ? claimed == from->ip || claimed == ip("0.0.0.0")
-                                        : is_member_address(at.network, claimed) ||
-                                              scene_.is_host_address(claimed);
+    bool fine = false;
+    if (from == &at && reading.arp->operation == 2) { // the answer of a program
+      const Party* owner = scene_.owner(at.network, claimed);
+      fine = claimed == shot->reading.arp->target &&
+             reading.arp->sender_mac == (owner != nullptr ? owner->mac : at.gateway_mac);
+    } else if (from != nullptr) {
+      fine = claimed == from->ip || claimed == ip("0.0.0.0");
+    } else {
+      fine = is_member_address(at.network, claimed) || scene_.is_host_address(claimed);
+    }
     return fine ? "" : "an ARP message that claims a foreign address";
   }
   if (!reading.ip) {

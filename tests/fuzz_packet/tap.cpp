@@ -104,12 +104,11 @@ bool Tap::send(const Bytes& frame, std::size_t transport, std::size_t partial_at
 }
 
 std::vector<Caught> Tap::take() {
+  static Bytes room(70000);
   std::vector<Caught> out;
   while (true) {
-    Caught caught;
-    caught.bytes.resize(70000);
     alignas(cmsghdr) char control[CMSG_SPACE(sizeof(tpacket_auxdata))];
-    iovec part{caught.bytes.data(), caught.bytes.size()};
+    iovec part{room.data(), room.size()};
     msghdr message{};
     message.msg_iov = &part;
     message.msg_iovlen = 1;
@@ -120,7 +119,7 @@ std::vector<Caught> Tap::take() {
       must(errno == EAGAIN || errno == ENETDOWN, "receive a frame");
       break;
     }
-    caught.bytes.resize(static_cast<std::size_t>(size));
+    Caught caught{{room.begin(), room.begin() + size}};
     tpacket_auxdata about{};
     const cmsghdr* head = CMSG_FIRSTHDR(&message);
     must(head != nullptr && head->cmsg_type == PACKET_AUXDATA, "learn about a frame");
@@ -145,7 +144,7 @@ UniqueFd own_netns() {
   return UniqueFd(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
 }
 
-Pacer::Pacer(netlink::Socket& socket) : netns_(own_netns()) {
+Pacer::Pacer(netlink::Socket& socket) : socket_(socket), netns_(own_netns()) {
   must(::sched_getaffinity(0, sizeof before_, &before_) == 0, "sched_getaffinity");
   cpu_set_t one;
   CPU_ZERO(&one);
@@ -175,6 +174,9 @@ Pacer::Pacer(netlink::Socket& socket) : netns_(own_netns()) {
 
 Pacer::~Pacer() {
   ::sched_setaffinity(0, sizeof before_, &before_);
+  if (const auto link = netlink::find_link(socket_, "pace0"); link && *link) {
+    static_cast<void>(netlink::delete_link(socket_, (*link)->index));
+  }
 }
 
 void Pacer::settle() {

@@ -43,7 +43,7 @@ UniqueFd own_netns();
 // Keeps the thread on one CPU, and waits there.
 class Pacer {
 public:
-  // Makes a pair of devices in the caller's namespace.
+  // Makes a pair of devices in the namespace of the socket, which is the caller's.
   explicit Pacer(netlink::Socket& socket);
   ~Pacer();
   Pacer(const Pacer&) = delete;
@@ -55,6 +55,7 @@ public:
 private:
   bool comes_back(int patience_ms);
 
+  netlink::Socket& socket_;
   cpu_set_t before_{};
   UniqueFd netns_;
   std::vector<Tap> ends_;
