@@ -7,11 +7,11 @@
 #include "daemon/netlink/link.hpp"
 #include "daemon/netlink/neighbour.hpp"
 #include "daemon/netlink/netns.hpp"
-#include "daemon/netlink/sysctl.hpp"
 #include "tests/fuzz_packet/census.hpp"
 #include "tests/fuzz_packet/generator.hpp"
 #include "tests/fuzz_packet/rewrite.hpp"
 #include "tests/fuzz_packet/rules.hpp"
+#include "tests/fuzz_packet/segment.hpp"
 #include "tests/packet/live.hpp"
 
 namespace ebpfnet::packet {
@@ -60,11 +60,11 @@ protected:
     if (IsSkipped()) {
       return;
     }
-    calm_kernel();
+    calm_stack();
     for (std::uint32_t slot = 1; slot < kSlots; ++slot) {
-      ASSERT_TRUE(succeeded(netlink::run_in_netns(world().sandbox_netns(slot), calm_kernel)));
+      ASSERT_TRUE(succeeded(netlink::run_in_netns(world().sandbox_netns(slot), calm_stack)));
     }
-    ASSERT_TRUE(succeeded(netlink::run_in_netns(world().outside_netns(), calm_kernel)));
+    ASSERT_TRUE(succeeded(netlink::run_in_netns(world().outside_netns(), calm_stack)));
     // Neighbours on the wire that the generator knows: nothing waits for an answer to ARP.
     ASSERT_TRUE(succeeded(netlink::add_neighbour(world().socket(), IfIndex(world().uplink()),
                                                  ip("192.0.2.99"), world().router_mac())));
@@ -83,19 +83,6 @@ protected:
     }
   }
   void TearDown() override { pacer_.reset(); }
-
-  // What the kernel would do beside the bridges and the programs, or much later.
-  static void calm_kernel() {
-    const std::pair<const char*, const char*> settings[] = {
-        {"net/ipv6/conf/all/disable_ipv6", "1"},
-        {"net/bridge/bridge-nf-call-iptables", "0"},
-        {"net/bridge/bridge-nf-call-ip6tables", "0"},
-        {"net/bridge/bridge-nf-call-arptables", "0"},
-        {"net/ipv4/ipfrag_time", "3600"}};
-    for (const auto& [key, value] : settings) {
-      static_cast<void>(netlink::write_sysctl(key, value)); // not all kernels have all of them
-    }
-  }
 
   // Its stack works, and neither it nor the host needs ARP.
   static void make_known(const Endpoint& ep) {

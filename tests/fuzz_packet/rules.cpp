@@ -25,6 +25,10 @@ std::string checksums(const Caught& caught, const Ipv4& ip, const Shot* shot) {
   return "";
 }
 
+bool asks_dhcp(const Ipv4& ip) {
+  return ip.src == IpAddress::from_v4(0) && ip.proto == kUdp && ip.ports == Ports{68, 67};
+}
+
 std::string first_of(std::initializer_list<std::string> problems) {
   const auto* found =
       std::ranges::find_if(problems, [](const auto& text) { return !text.empty(); });
@@ -55,7 +59,7 @@ std::string Rules::at_wire(const Caught& caught, const Shot* shot) const {
       !is_reply_of(*from, *reading.ip)) {
     return "a frame of a network that does not masquerade";
   }
-  return checksums(caught, *reading.ip, shot);
+  return first_of({forged(shot), checksums(caught, *reading.ip, shot)});
 }
 
 std::string Rules::at_container(const Party& at, const Caught& caught, const Shot* shot) const {
@@ -66,8 +70,8 @@ std::string Rules::at_container(const Party& at, const Caught& caught, const Sho
   if (reading.ethertype == 0x86dd) {
     return "IPv6";
   }
-  return first_of({source(at, reading, shot), way(at, reading, shot),
-                   reading.ip ? checksums(caught, *reading.ip, shot) : ""});
+  return first_of({forged(shot), source(at, reading, shot), way(at, reading, shot),
+                   reading.ip ? checksums(caught, *reading.ip, shot) : std::string()});
 }
 
 std::string Rules::at_bridge(std::uint32_t network, const Caught& caught, const Shot* shot) const {
@@ -82,17 +86,30 @@ std::string Rules::at_bridge(std::uint32_t network, const Caught& caught, const 
   if (!is_member_mac(network, reading.src)) {
     return "a foreign MAC address";
   }
-  const bool asks_dhcp = reading.ip && reading.ip->src == ip("0.0.0.0") && reading.ip->ports &&
-                         reading.ip->ports == Ports{68, 67};
   const auto known = [&](const IpAddress& address) {
     return std::ranges::any_of(scene_.parties(), [&](const Party& party) {
       return party.network == network && (party.ip == address || party.seen_by_host() == address);
     });
   };
-  if (reading.ip && !asks_dhcp && !known(reading.ip->src)) {
+  if (reading.ip && !asks_dhcp(*reading.ip) && !known(reading.ip->src)) {
     return "a foreign source address";
   }
-  return reading.ip ? checksums(caught, *reading.ip, shot) : "";
+  return first_of(
+      {forged(shot), reading.ip ? checksums(caught, *reading.ip, shot) : std::string()});
+}
+
+// Nothing comes out of what a container sent with a foreign source.
+std::string Rules::forged(const Shot* shot) const {
+  const Party* from = sender(shot);
+  if (from == nullptr || from->may_spoof()) {
+    return "";
+  }
+  const Reading& sent = shot->reading;
+  const bool address = sent.ip && sent.ip->src != from->ip && !asks_dhcp(*sent.ip);
+  const bool claim =
+      sent.arp && (sent.arp->sender_mac != from->mac ||
+                   (sent.arp->sender != from->ip && sent.arp->sender != ip("0.0.0.0")));
+  return sent.src != from->mac || address || claim ? "sent with a foreign source" : "";
 }
 
 // Whose addresses the frame bears.
@@ -123,7 +140,7 @@ std::string Rules::source(const Party& at, const Reading& reading, const Shot* s
   }
   const IpAddress& src = reading.ip->src;
   if (from != nullptr) {
-    const bool own = src == from->ip || src == from->seen_by_host() || src == ip("0.0.0.0");
+    const bool own = src == from->ip || src == from->seen_by_host() || asks_dhcp(*reading.ip);
     return own || scene_.is_host_address(src) ? "" : "a foreign source address";
   }
   const bool of_another = scene_.in_some_subnet(src) && !is_member_address(at.network, src) &&

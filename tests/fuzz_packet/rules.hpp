@@ -25,6 +25,7 @@ public:
 
 private:
   const Party* sender(const Shot* shot) const;
+  std::string forged(const Shot* shot) const;
   std::string source(const Party& at, const Reading& reading, const Shot* shot) const;
   std::string way(const Party& at, const Reading& reading, const Shot* shot) const;
   std::string way_from_wire(const Party& at, const Ipv4& ip, const Shot& shot) const;

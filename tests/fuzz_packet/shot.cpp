@@ -63,7 +63,8 @@ bool mark(Bytes& frame, std::uint32_t number) {
     seal(frame);
   }
   const auto after = read(frame).ip;
-  return !after || at >= (quotes(*after) ? after->end : payload_of(frame, *after));
+  return !after || at >= after->end ||
+         (at >= payload_of(frame, *after) && at + kMark <= after->end && !quotes(*after));
 }
 
 std::optional<std::uint32_t> mark_of(const Bytes& frame) {

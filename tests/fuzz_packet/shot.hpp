@@ -18,7 +18,8 @@ struct Shot {
 };
 
 // Writes the number; checksums that held hold afterwards. Numbers that stood there are gone. False:
-// the frame is of no use, since the number became part of a header.
+// the frame is of no use, since the number became part of a header or
+// stands across the end of the packet.
 bool mark(Bytes& frame, std::uint32_t number);
 std::optional<std::uint32_t> mark_of(const Bytes& frame);
 
