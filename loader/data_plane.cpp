@@ -254,10 +254,10 @@ Result<bool> DataPlane::serves_loopback() {
 Result<std::vector<fs::path>> DataPlane::missing_pins() {
   std::vector<fs::path> out;
   for (const view::MapRow& row : view::kMaps) {
-    out.push_back(root_ / "maps" / row.name);
+    out.push_back(schema_.root / "maps" / row.name);
   }
   for (const std::string_view name : view::kInnerMaps) {
-    out.push_back(root_ / "maps" / name);
+    out.push_back(schema_.root / "maps" / name);
   }
   for (const ProgramRow& row : program_table()) {
     if (is_cgroup(row.hook) && features_.set_retval) {

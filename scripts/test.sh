@@ -42,7 +42,7 @@ build_and_test() { build "$1" && ctest --preset "$1" -j "$(nproc)" --no-tests=er
 long_tests() {
   EBPFNET_LONG=10 build/bin/fuzz_packet_tests --gtest_brief=1 &&
     EBPFNET_LONG=1 EBPFNET_BIN=$PWD/build/bin PYTHONDONTWRITEBYTECODE=1 \
-      /usr/bin/python3 -m pytest -p no:cacheprovider -q -rsf --tb=short tests/e2e/test_scale.py tests/e2e/test_under_load.py
+      /usr/bin/python3 -m pytest -p no:cacheprovider -q -rsf --tb=short tests/e2e/test_scale.py tests/e2e/test_under_load.py tests/e2e/test_crash_walk.py
 }
 
 log=$(mktemp)
