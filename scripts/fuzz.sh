@@ -35,4 +35,4 @@ cores=$(nproc)
 echo "fuzzing ${#wanted[@]} targets, $minutes minutes each, $cores at a time"
 # run.py ends with 1 on a find, xargs then with 123.
 printf '%s\n' "${wanted[@]}" | xargs -P "$cores" -I{} \
-  python3 tests/fuzz/run.py build-fuzz/bin/fuzz_{} --minutes "$minutes" --corpus build-fuzz/corpus/{}
+  /usr/bin/python3 tests/fuzz/run.py build-fuzz/bin/fuzz_{} --minutes "$minutes" --corpus build-fuzz/corpus/{}

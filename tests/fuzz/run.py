@@ -52,9 +52,10 @@ def fuzz(program, name, corpus, limits):
     kept = re.search(r"Test unit written to (\S+)", done.stdout)
     lines = done.stdout.splitlines()
     report = next((n for n, line in enumerate(lines) if re.search("ERROR:|runtime error|does not hold", line)), -20)
-    print("\n".join(lines[report:][:REPORT_LINES]))
-    print(f"{name}: FOUND something after {ran or 'some'} inputs and {seconds:.0f} s (exit code {done.returncode})")
-    print(f"  input: {kept.group(1)}\n  again: {program} {kept.group(1)}" if kept else "  no input was kept", flush=True)
+    story = lines[report:][:REPORT_LINES]
+    story.append(f"{name}: FOUND something after {ran} inputs and {seconds:.0f} s (exit code {done.returncode})")
+    story += [f"  input: {kept.group(1)}", f"  again: {program} {kept.group(1)}"] if kept else ["  no input was kept"]
+    print("\n".join(story), flush=True)  # in one piece: others run beside it
     return 1
 
 
