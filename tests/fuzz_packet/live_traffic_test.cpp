@@ -65,9 +65,14 @@ protected:
       ASSERT_TRUE(succeeded(netlink::run_in_netns(world().sandbox_netns(slot), calm_stack)));
     }
     ASSERT_TRUE(succeeded(netlink::run_in_netns(world().outside_netns(), calm_stack)));
-    // Neighbours on the wire that the generator knows: nothing waits for an answer to ARP.
-    ASSERT_TRUE(succeeded(netlink::add_neighbour(world().socket(), IfIndex(world().uplink()),
-                                                 ip("192.0.2.99"), world().router_mac())));
+    // Everybody is on the wire: nothing waits for an answer to ARP.
+    for (std::uint64_t last = 1; last < 255; ++last) {
+      const IpAddress there = ip("192.0.2.0").plus(last);
+      if (there != world().host()) {
+        ASSERT_TRUE(succeeded(netlink::add_neighbour(world().socket(), IfIndex(world().uplink()),
+                                                     there, world().router_mac())));
+      }
+    }
     for (std::uint32_t slot = 1; slot < kSlots; ++slot) {
       make_known(world().at(slot));
     }
