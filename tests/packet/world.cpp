@@ -284,6 +284,18 @@ void World::write_endpoint(const Endpoint& ep, std::uint16_t flags) {
   must(maps().sandbox_flows.put(ep.sandbox(), 0));
 }
 
+namespace {
+
+// Takes everything out of a queue of values that need at most 64 bytes.
+void drain(const std::filesystem::path& pin) {
+  const UniqueFd fd(::bpf_obj_get(pin.c_str()));
+  std::array<std::byte, 64> value;
+  while (::bpf_map_lookup_and_delete_elem(fd.get(), nullptr, value.data()) == 0) {
+  }
+}
+
+} // namespace
+
 void World::reset() {
   clear(maps().flows);
   clear(maps().new_flows);
@@ -291,6 +303,8 @@ void World::reset() {
   view::MapView<ebn_fragment_key, ebn_fragment> fragments(
       "fragments", UniqueFd(::bpf_obj_get((pins() / "maps/fragments").c_str())));
   clear(fragments);
+  drain(pins() / "maps/clock_flows");
+  drain(pins() / "maps/clock_ports");
   for (std::uint32_t record = 1; record < next_record_; ++record) {
     must(maps().published.put(record, {}));
   }
