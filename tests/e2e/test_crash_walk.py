@@ -15,7 +15,7 @@ from lab import Faults, sanitized, wait_until
 from lab.world import METRICS, difference, world
 
 LONG = bool(os.environ.get("EBPFNET_LONG"))
-DEATHS, ERRORS, STARTS = 6, 5, 4  # steps per request in the gate
+DEATHS, ERRORS, STARTS = 5, 4, 3  # steps per request in the gate
 STRUCK_WITH = (errno.ENOMEM, errno.ENOSPC, errno.EIO)
 
 pytestmark = pytest.mark.skipif(sanitized(), reason="a sanitizer stands between the daemon and its system calls")

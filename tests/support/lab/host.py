@@ -32,6 +32,7 @@ class Host:
         self.socket = self.run_dir / "api.sock"
         self.daemon = None
         self.build, self.flags, self.wrapper = "ebpfnetd", [], []
+        self.uplink_flags = ["--uplink", UPLINK]
         self.expected_drops = set()
 
     def _mount_volatile(self):
@@ -43,7 +44,7 @@ class Host:
     def daemon_command(self, *extra):
         return [
             *self.wrapper, binary(self.build), "--state-dir", self.state_dir, "--run-dir", self.run_dir, "--bpffs", self.bpffs,
-            "--uplink", UPLINK, "--cgroup-root", self.cgroup_root, *self.flags, *extra,
+            *self.uplink_flags, "--cgroup-root", self.cgroup_root, *self.flags, *extra,
         ]  # fmt: skip
 
     # `build` names the daemon's binary, `flags` go with every start, `wrapper` are words before it.
