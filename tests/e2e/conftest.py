@@ -2,8 +2,10 @@
 daemons and checking that nothing of it is left."""
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -29,6 +31,14 @@ def pytest_collection_modifyitems(items):
 
 def machine_links():
     return sorted(Path("/sys/class/net").iterdir())
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config):
+    """What tests write under tmp_path goes with the run; pytest would keep the last three."""
+    if not config.option.basetemp:
+        config.option.basetemp = tempfile.mkdtemp(prefix="ebn-pytest-")
+        config.add_cleanup(lambda: shutil.rmtree(config.option.basetemp, ignore_errors=True))
 
 
 @pytest.fixture(scope="session", autouse=True)

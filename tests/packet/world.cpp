@@ -121,10 +121,7 @@ ebn_config default_config() {
 World::World(const ebn_config& config) : config_(config) {
   must(::unshare(CLONE_NEWNS | CLONE_NEWNET) == 0, "unshare");
   must(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0, "make mounts private");
-  char name[] = "/tmp/ebn-packet-XXXXXX";
-  must(::mkdtemp(name) != nullptr, "mkdtemp");
-  directory_ = name;
-  must(::mount("ebn-test", name, "tmpfs", 0, nullptr) == 0, "mount tmpfs");
+  must(::mount("ebn-test", directory_.c_str(), "tmpfs", 0, nullptr) == 0, "mount tmpfs");
   std::filesystem::create_directory(bpffs());
   must(::mount("bpf", bpffs().c_str(), "bpf", 0, nullptr) == 0, "mount bpffs");
   socket_.emplace(must(netlink::Socket::open()));
@@ -136,7 +133,6 @@ World::World(const ebn_config& config) : config_(config) {
 World::~World() {
   plane_.reset();
   ::umount2(directory_.c_str(), MNT_DETACH);
-  ::rmdir(directory_.c_str());
 }
 
 void World::make_devices() {

@@ -118,7 +118,9 @@ private:
   void write_endpoint(const Endpoint& ep, std::uint16_t flags);
 
   ebn_config config_;
-  std::filesystem::path directory_;
+  // A place that every system has, covered in a mount namespace of the World's own: nothing is left
+  // however the process ends.
+  std::filesystem::path directory_ = "/mnt";
   std::optional<netlink::Socket> socket_;
   std::unique_ptr<loader::DataPlane> plane_;
   std::map<std::uint32_t, Endpoint> endpoints_;

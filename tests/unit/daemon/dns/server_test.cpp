@@ -302,7 +302,10 @@ TEST_F(DnsServer, ClosesConnectionsBeyondItsLimitAndRecovers) {
 TEST_F(DnsServer, StopsServingARemovedSandboxAndLetsItsIdBeUsedAgain) {
   FakeUpstream upstream(stuck());
   use(upstream);
-  start();
+  Limits limits;
+  limits.server_timeout = 60s;
+  limits.idle_timeout = 60s;
+  start(limits);
   const UniqueFd hanging = connect_socket(SOCK_STREAM, tcp_port);
   send_bytes(hanging, framed(make_query({"example.org"})));
   while (upstream.queries == 0) {
@@ -316,7 +319,7 @@ TEST_F(DnsServer, StopsServingARemovedSandboxAndLetsItsIdBeUsedAgain) {
   server->update_sandbox("nobody", view);
   const auto begin = std::chrono::steady_clock::now();
   EXPECT_TRUE(receive_framed(hanging).empty());
-  EXPECT_LT(std::chrono::steady_clock::now() - begin, 200ms); // not only when the query times out
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 30s); // not only when the query times out
   add("box");
   EXPECT_EQ(answer_count(ask(make_query({"web"}))), 1U);
   EXPECT_TRUE(bind_socket(SOCK_DGRAM, old_port)); // nothing holds it any more
