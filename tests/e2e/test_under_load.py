@@ -1,6 +1,6 @@
 """Under load on all paths at once, neither the daemon's death nor another build of its programs loses a packet.
 
-EBPFNET_LONG=1 kills and swaps ten times as often, and measures for as long without doing anything.
+EBPFNET_LONG=1 kills and swaps ten times as often, and measures for five minutes without doing anything.
 """
 
 import json
@@ -40,10 +40,10 @@ def check(load):
     assert load.losses() == []
 
 
-@pytest.mark.skipif(not LONG, reason="EBPFNET_LONG=1: a measurement of the measurement")
 def test_nothing_is_lost_when_nothing_happens(load):
+    """The measurement itself, measured."""
     load = load()
-    time.sleep(300)
+    time.sleep(300 if LONG else 5)
     check(load)
 
 
