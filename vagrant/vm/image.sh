@@ -15,7 +15,7 @@ tools=(bash ip tc bpftool nsenter mount umount kmod jq socat getent timeout stdb
 
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT
-mkdir -p "$root"/{dev,proc,sys,run,tmp,root,var/lib,etc,test/bin,usr/bin,usr/lib,usr/lib64}
+mkdir -p "$root"/{dev,proc,sys,run,tmp,root,mnt,var/lib,etc,test/bin,usr/bin,usr/lib,usr/lib64}
 for link in bin sbin lib lib64; do ln -s "usr/${link/sbin/bin}" "$root/$link"; done
 ln -s bin "$root/usr/sbin"
 
