@@ -22,24 +22,11 @@ format() {
 
 shell() { files 'scripts/*.sh' 'vagrant/*.sh' '.ci/run' | xargs shellcheck --exclude=SC2317; }  # its 'unreachable' misses calls by name
 
-# One clang-tidy per file and processor. Only files that the build compiles: the others have no flags.
-run_tidy() {  # CHECKS PATTERN...
-  local checks=$1 compiled list
-  shift
-  compiled=$(sed -n "s|^ *\"file\": \"$PWD/\(.*\)\".*|\1|p" "$build/compile_commands.json") || return 1
-  # Without precompiled headers: the checks read all of them for every file, needed there or not.
-  mkdir -p "$build/lint"
-  sed -E 's/ -Xclang -include-pch -Xclang [^ ]+ -Xclang -include -Xclang [^ ]+//' "$build/compile_commands.json" \
-    >"$build/lint/compile_commands.json"
-  list=$(files "$@" | grep -Fx -f <(printf '%s\n' "$compiled"))
-  [ -n "$list" ] || { echo "$build/compile_commands.json names none of our files" >&2; return 1; }
-  echo "clang-tidy: $(wc -l <<<"$list") files"
-  xargs -P "$(nproc)" -n 1 clang-tidy-19 -p "$build/lint" --quiet --checks="$checks" --warnings-as-errors='*' <<<"$list" \
-    2> >(grep -v 'warnings\? generated' >&2)
+tidy() {
+  files 'maps/*.cpp' 'loader/*.cpp' 'daemon/*.cpp' 'cli/*.cpp' | xargs -x /usr/bin/python3 scripts/tidy.py "$build" --checks='-clang-analyzer-*'
 }
-
-tidy() { run_tidy '-clang-analyzer-*' 'maps/*.cpp' 'loader/*.cpp' 'daemon/*.cpp' 'cli/*.cpp'; }
-tidy-all() { run_tidy '' '*.cpp'; }
+# The analyzer looks at the functions of the named file alone.
+tidy-all() { files '*.cpp' | xargs -x /usr/bin/python3 scripts/tidy.py "$build" --one-by-one; }
 
 failed=0
 [ $# -gt 0 ] || set -- format shell

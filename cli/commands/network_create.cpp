@@ -11,7 +11,7 @@
 namespace ebpfnet::cli {
 namespace {
 
-struct Flags {
+struct CreateFlags {
   api::NetworkCreate request;
   std::vector<std::string> subnets;
   std::vector<std::string> ranges;
@@ -59,7 +59,8 @@ Result<void> add_gateway(std::vector<api::IpamConfig>& ipam, const std::string& 
   return {};
 }
 
-Result<void> set_ipam(Context& context, const Flags& flags, std::vector<api::IpamConfig>& ipam) {
+Result<void> set_ipam(Context& context, const CreateFlags& flags,
+                      std::vector<api::IpamConfig>& ipam) {
   for (const std::string& subnet : flags.subnets) {
     ipam.push_back({.subnet = subnet});
   }
@@ -78,7 +79,7 @@ Result<void> set_ipam(Context& context, const Flags& flags, std::vector<api::Ipa
   return {};
 }
 
-Result<int> create(Context& context, const Flags& flags) {
+Result<int> create(Context& context, const CreateFlags& flags) {
   api::NetworkCreate request = flags.request;
   TRY_VOID(set_ipam(context, flags, request.ipam));
   request.options = TRY(parse_pairs(context, "--opt", flags.options));
@@ -91,7 +92,7 @@ Result<int> create(Context& context, const Flags& flags) {
 } // namespace
 
 Action network_create(Arguments& arguments) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<CreateFlags>();
   arguments.add_option("-d,--driver", flags->request.driver, "bridge, which is also the default")
       .type_name("DRIVER");
   arguments

@@ -7,7 +7,7 @@
 namespace ebpfnet::cli {
 namespace {
 
-nlohmann::json row_of(const nlohmann::json& network) {
+nlohmann::json network_row(const nlohmann::json& network) {
   return {{"ID", text_at(network, "Id")},
           {"Name", text_at(network, "Name")},
           {"Driver", text_at(network, "Driver")},
@@ -25,7 +25,7 @@ Result<int> list(Context& context, const ListFlags& flags) {
       TRY(context.client.get("/v1/networks" + query_of({{"filters", filters}})));
   nlohmann::json rows = nlohmann::json::array();
   for (const nlohmann::json& network : networks) {
-    rows.push_back(row_of(network));
+    rows.push_back(network_row(network));
   }
   print_list(flags,
              {{"NETWORK ID", "ID"}, {"NAME", "Name"}, {"DRIVER", "Driver"}, {"SCOPE", "Scope"}},

@@ -10,12 +10,12 @@
 namespace ebpfnet::cli {
 namespace {
 
-struct Flags {
+struct ExecFlags {
   std::string sandbox;
   ProcessFlags process;
 };
 
-Result<int> exec_in(Context& context, const Flags& flags) {
+Result<int> exec_in(Context& context, const ExecFlags& flags) {
   api::SandboxExec request;
   request.process = TRY(to_process(context, flags.process));
   TRY_VOID(check_terminal(request.process));
@@ -27,7 +27,7 @@ Result<int> exec_in(Context& context, const Flags& flags) {
 } // namespace
 
 Action sandbox_exec(Arguments& arguments) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<ExecFlags>();
   add_process_flags(arguments, flags->process);
   arguments.add_option("SANDBOX", flags->sandbox, "Sandbox").required();
   return [flags](Context& context) { return exec_in(context, *flags); };

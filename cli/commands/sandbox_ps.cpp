@@ -7,7 +7,7 @@
 namespace ebpfnet::cli {
 namespace {
 
-nlohmann::json row_of(const nlohmann::json& sandbox) {
+nlohmann::json sandbox_row(const nlohmann::json& sandbox) {
   // Docker says Names, the rest of this program Name.
   return {{"ID", text_at(sandbox, "Id")},
           {"Name", text_at(sandbox, "Name")},
@@ -28,7 +28,7 @@ Result<int> list(Context& context, const ListFlags& flags, bool all) {
   nlohmann::json sandboxes = TRY(context.client.get("/v1/sandboxes" + query));
   nlohmann::json rows = nlohmann::json::array();
   for (const nlohmann::json& sandbox : sandboxes) {
-    rows.push_back(row_of(sandbox));
+    rows.push_back(sandbox_row(sandbox));
   }
   print_list(flags,
              {{"SANDBOX ID", "ID"},

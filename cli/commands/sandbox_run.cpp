@@ -12,7 +12,7 @@
 namespace ebpfnet::cli {
 namespace {
 
-struct Flags {
+struct RunFlags {
   SandboxFlags sandbox;
   ProcessFlags process;
   bool detach = false;
@@ -28,7 +28,7 @@ void wait_until_gone(Context& context, const std::string& id) {
   [[maybe_unused]] const auto gone = context.client.post(target, nullptr);
 }
 
-Result<int> run_sandbox(Context& context, const Flags& flags) {
+Result<int> run_sandbox(Context& context, const RunFlags& flags) {
   if (!flags.service.empty()) {
     return fail(ErrorCode::unsupported, "--service is not built yet");
   }
@@ -55,7 +55,7 @@ Result<int> run_sandbox(Context& context, const Flags& flags) {
 } // namespace
 
 Action sandbox_run(Arguments& arguments) {
-  auto flags = std::make_shared<Flags>();
+  auto flags = std::make_shared<RunFlags>();
   arguments.add_option("--name", flags->sandbox.rest.name, "Name of the sandbox; chosen without it")
       .type_name("NAME");
   arguments.add_flag("-d,--detach", flags->detach, "Run in the background and print the id");

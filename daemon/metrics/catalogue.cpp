@@ -186,7 +186,7 @@ void kernel_features(const Snapshot& snapshot, Samples& out) {
 constexpr auto kCounter = MetricType::Counter;
 constexpr auto kGauge = MetricType::Gauge;
 
-constexpr MetricRow kRows[] = {
+constexpr MetricRow kMetrics[] = {
     {"ebpfnet_network_packets_total", kCounter,
      "Packets that the data plane passed on, by network and path; network \"\" is traffic of none.",
      packets},
@@ -253,7 +253,7 @@ constexpr MetricRow kRows[] = {
 } // namespace
 
 std::span<const MetricRow> catalogue() {
-  return kRows;
+  return kMetrics;
 }
 
 std::string to_text(const Snapshot& snapshot) {

@@ -28,13 +28,13 @@ Result<MapUsage> count_flows(const view::MapView<ebn_flow_key, ebn_flow>& map, F
 
 using Reader = Result<MapUsage> (*)(const Maps& maps, Tables& out, std::size_t networks);
 
-struct Row {
+struct Table {
   std::string_view map;
   Reader read;
 };
 
 // One row per map of view::kMaps, in the same order.
-constexpr Row kRows[] = {
+constexpr Table kTables[] = {
     {"endpoints",
      [](const Maps& maps, Tables&, std::size_t) {
        return count(maps.endpoints, [](const ebn_endpoint& row) { return row.network != 0; });
@@ -71,7 +71,7 @@ constexpr Row kRows[] = {
     {"uplinks", [](const Maps& maps, Tables&, std::size_t) { return maps.uplinks.usage(); }},
     {"host_addrs", [](const Maps& maps, Tables&, std::size_t) { return maps.host_addrs.usage(); }},
 };
-static_assert(std::ranges::equal(kRows, view::kMaps, {}, &Row::map,
+static_assert(std::ranges::equal(kTables, view::kMaps, {}, &Table::map,
                                  [](const view::MapRow& row) {
                                    return std::string_view(row.name);
                                  }),
@@ -81,7 +81,7 @@ static_assert(std::ranges::equal(kRows, view::kMaps, {}, &Row::map,
 
 Result<Tables> read_tables(const Maps& maps, std::size_t networks) {
   Tables out;
-  for (const Row& row : kRows) {
+  for (const Table& row : kTables) {
     out.maps.push_back(TRY(row.read(maps, out, networks)));
   }
   return out;

@@ -15,7 +15,7 @@ namespace ebpfnet::netlink {
 
 namespace {
 
-constexpr int kReceiveBufferBytes = 4 << 20;
+constexpr int kEventBufferBytes = 4 << 20;
 // Bounds one call, so that a flood of events cannot hold the event loop; the descriptor stays
 // readable.
 constexpr int kDatagramsPerDrain = 4096;
@@ -45,8 +45,7 @@ Result<Monitor> Monitor::open(PassOver pass_over) {
   if (!fd) {
     return fail_errno(errno, "open a socket for network changes");
   }
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kReceiveBufferBytes,
-               sizeof(kReceiveBufferBytes));
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUFFORCE, &kEventBufferBytes, sizeof(kEventBufferBytes));
   sockaddr_nl address{};
   address.nl_family = AF_NETLINK;
   if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) < 0) {

@@ -16,7 +16,7 @@ namespace ebpfnet::netlink {
 
 namespace {
 
-constexpr int kReceiveBufferBytes = 1 << 20;
+constexpr int kReplyBufferBytes = 1 << 20;
 // The kernel builds dump messages of at most 32 KiB.
 constexpr std::size_t kDatagramBytes = 64 * 1024;
 
@@ -129,8 +129,8 @@ Result<Socket> Socket::open_protocol(int protocol) {
   // Explanations and short error messages; both are older than every kernel that can run the rest.
   ::setsockopt(socket.fd(), SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on));
   ::setsockopt(socket.fd(), SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on));
-  ::setsockopt(socket.fd(), SOL_SOCKET, SO_RCVBUFFORCE, &kReceiveBufferBytes,
-               sizeof(kReceiveBufferBytes));
+  ::setsockopt(socket.fd(), SOL_SOCKET, SO_RCVBUFFORCE, &kReplyBufferBytes,
+               sizeof(kReplyBufferBytes));
   return socket;
 }
 

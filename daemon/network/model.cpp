@@ -89,6 +89,10 @@ auto guarded(const std::string& id, std::string_view kind, Read read) -> decltyp
 
 } // namespace
 
+std::string_view name_of(SandboxState state) {
+  return kStates[static_cast<int>(state)];
+}
+
 Json to_document(const Network& network) {
   Json subnets = Json::array();
   for (const auto& plan : network.plan.subnets) {
@@ -135,7 +139,7 @@ Json to_document(const Sandbox& sandbox) {
           {"config", api::to_json(sandbox.config)},
           {"hostname", sandbox.hostname},
           {"shares_with", sandbox.shares_with},
-          {"state", kStates[static_cast<int>(sandbox.state)]},
+          {"state", name_of(sandbox.state)},
           {"exit_code", sandbox.exit_code},
           {"restart_count", sandbox.restart_count},
           {"stopped_by_user", sandbox.stopped_by_user},

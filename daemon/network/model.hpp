@@ -60,6 +60,7 @@ struct Endpoint {
 };
 
 enum class SandboxState { created, running, exited };
+std::string_view name_of(SandboxState state);
 
 struct Sandbox {
   std::string id;

@@ -7,13 +7,11 @@
 namespace ebpfnet::network {
 namespace {
 
-constexpr std::string_view kStates[] = {"created", "running", "exited"};
-
 std::string_view state_text(const Sandbox& sandbox) {
   if (sandbox.restarting) {
     return "restarting";
   }
-  return kStates[static_cast<int>(sandbox.state)];
+  return name_of(sandbox.state);
 }
 
 Json ipam_view(const Network& network) {

@@ -27,7 +27,7 @@ using asio::generic::stream_protocol;
 using Connection = beast::basic_stream<stream_protocol>;
 using Parser = http::request_parser<http::string_body>;
 using Clock = std::chrono::steady_clock;
-constexpr auto kUse = asio::as_tuple(asio::use_awaitable);
+constexpr auto kResult = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::seconds kLinger{1}; // for what the client still sends after a refusal
 
 struct Outcome {
@@ -175,7 +175,7 @@ asio::awaitable<bool> Session::exchange() {
 
 asio::awaitable<bool> Session::first_byte() {
   connection_.expires_after(limits_.idle_timeout);
-  auto [error, count] = co_await connection_.async_read_some(buffer_.prepare(4096), kUse);
+  auto [error, count] = co_await connection_.async_read_some(buffer_.prepare(4096), kResult);
   buffer_.commit(count);
   co_return !error;
 }
@@ -185,19 +185,19 @@ asio::awaitable<boost::system::error_code> Session::read(Parser& parser) {
   parser.body_limit(limits_.body_bytes);
   connection_.expires_after(limits_.read_timeout);
   auto [header_error, header_count] =
-      co_await http::async_read_header(connection_, buffer_, parser, kUse);
+      co_await http::async_read_header(connection_, buffer_, parser, kResult);
   if (header_error) {
     co_return header_error;
   }
   if (beast::iequals(parser.get()[http::field::expect], "100-continue")) {
     static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
     auto text = asio::buffer(kContinue);
-    auto [error, count] = co_await asio::async_write(connection_, text, kUse);
+    auto [error, count] = co_await asio::async_write(connection_, text, kResult);
     if (error) {
       co_return error;
     }
   }
-  auto [body_error, body_count] = co_await http::async_read(connection_, buffer_, parser, kUse);
+  auto [body_error, body_count] = co_await http::async_read(connection_, buffer_, parser, kResult);
   co_return body_error;
 }
 
@@ -271,7 +271,7 @@ asio::awaitable<bool> Session::write(Reply reply, unsigned version, bool keep_al
     response.body() = std::move(reply.body);
   }
   connection_.expires_after(limits_.read_timeout);
-  auto [error, count] = co_await http::async_write(connection_, response, kUse);
+  auto [error, count] = co_await http::async_write(connection_, response, kResult);
   co_return !error && keep_alive;
 }
 
@@ -283,7 +283,8 @@ asio::awaitable<void> Session::linger() {
   connection_.expires_after(kLinger);
   while (!error) {
     buffer_.clear();
-    auto [read_error, count] = co_await connection_.async_read_some(buffer_.prepare(65536), kUse);
+    auto [read_error, count] =
+        co_await connection_.async_read_some(buffer_.prepare(65536), kResult);
     error = read_error;
   }
 }
