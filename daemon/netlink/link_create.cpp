@@ -76,15 +76,32 @@ Request veth_request(const VethSpec& spec) {
   return request;
 }
 
+// A device has no IPv6 when the kernel has none or the MTU is below 1280: as good.
+Result<void> without_link_local_address(Socket& socket, IfIndex index) {
+  ifinfomsg header{};
+  header.ifi_index = static_cast<int>(index.value);
+  Request request(RTM_NEWLINK, 0, header);
+  request.nest(IFLA_AF_SPEC, [&] {
+    request.nest(AF_INET6,
+                 [&] { request.put_u8(IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE); });
+  });
+  return unless_absent(socket.transact(request), EAFNOSUPPORT);
+}
+
+// What the kernel ignores at creation.
+Result<void> finish_veth(Socket& socket, IfIndex index, const VethSpec& spec) {
+  if (!spec.host_alias.empty()) {
+    TRY_VOID(set_link_alias(socket, index, spec.host_alias));
+  }
+  return without_link_local_address(socket, index);
+}
+
 Result<void> make_veth(Socket& socket, const VethSpec& spec) {
   Request request = veth_request(spec);
   TRY_VOID(socket.transact(request));
   const IfIndex index =
       spec.host_index != IfIndex() ? spec.host_index : TRY(index_of(socket, spec.host_name));
-  if (spec.host_alias.empty()) {
-    return {};
-  }
-  return undo_unless(socket, set_link_alias(socket, index, spec.host_alias), index);
+  return undo_unless(socket, finish_veth(socket, index, spec), index);
 }
 
 } // namespace

@@ -1,7 +1,6 @@
 // RTM_NEWROUTE, RTM_DELROUTE and RTM_GETROUTE.
 #include "daemon/netlink/route.hpp"
 
-#include <linux/rtnetlink.h>
 #include <sys/socket.h>
 
 #include "daemon/netlink/message.hpp"
@@ -57,7 +56,6 @@ std::optional<RouteInfo> parse_route(const nlmsghdr& message, const RouteAttribu
   route.destination = IpPrefix::of(attributes.ip(RTA_DST).value_or(none), header.rtm_dst_len);
   route.device = IfIndex(attributes.u32(RTA_OIF));
   route.gateway = attributes.ip(RTA_GATEWAY).value_or(IpAddress());
-  route.table = attributes.number<std::uint32_t>(RTA_TABLE).value_or(header.rtm_table);
   route.metric = attributes.u32(RTA_PRIORITY);
   route.type = header.rtm_type;
   route.scope = header.rtm_scope;
@@ -122,17 +120,19 @@ Result<void> remove_route(Socket& socket, const RouteSpec& spec) {
                "remove route {} at interface {}", spec.destination.to_string(), spec.device.value);
 }
 
-Result<std::vector<RouteInfo>> list_routes(Socket& socket) {
+Result<std::vector<RouteInfo>> list_routes(Socket& socket, unsigned table) {
   std::vector<RouteInfo> routes;
   for (const int family : {AF_INET, AF_INET6}) {
     rtmsg header{};
     header.rtm_family = static_cast<unsigned char>(family);
     Request request(RTM_GETROUTE, 0, header);
-    auto dumped =
-        doing(socket.list<std::vector<RouteInfo>>(
-                  request, [](const nlmsghdr& message) { return std::optional(expand(message)); }),
-              "list routes");
-    for (const std::vector<RouteInfo>& part : TRY(std::move(dumped))) {
+    request.put_u32(RTA_TABLE, table);
+    auto dumped = socket.list<std::vector<RouteInfo>>(
+        request, [](const nlmsghdr& message) { return std::optional(expand(message)); });
+    if (!dumped && dumped.error().sys_errno == ENOENT) {
+      continue; // nobody has used this table yet
+    }
+    for (const std::vector<RouteInfo>& part : TRY(doing(std::move(dumped), "list routes"))) {
       routes.insert(routes.end(), part.begin(), part.end());
     }
   }

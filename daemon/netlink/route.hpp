@@ -2,6 +2,8 @@
 // accepts that it is gone.
 #pragma once
 
+#include <linux/rtnetlink.h>
+
 #include <optional>
 #include <vector>
 
@@ -15,7 +17,6 @@ struct RouteInfo {
   std::optional<IpPrefix> destination; // always set by list_routes; the default route has length 0
   IfIndex device;                      // 0 for blackhole and the like
   IpAddress gateway;                   // "::" when there is none
-  unsigned table = 0;                  // RT_TABLE_MAIN (254), RT_TABLE_LOCAL (255), ...
   unsigned metric = 0;
   unsigned type = 0;  // RTN_UNICAST, RTN_LOCAL, RTN_BROADCAST, RTN_BLACKHOLE, ...
   unsigned scope = 0; // RT_SCOPE_UNIVERSE, RT_SCOPE_LINK, RT_SCOPE_HOST
@@ -36,7 +37,8 @@ struct RouteSpec {
 Result<void> add_route(Socket& socket, const RouteSpec& spec);
 // Matches destination, and those of gateway, device and metric that are given.
 Result<void> remove_route(Socket& socket, const RouteSpec& spec);
-// All tables of both families; a multipath route gives one entry per next hop.
-Result<std::vector<RouteInfo>> list_routes(Socket& socket);
+// Both families; a multipath route gives one entry per next hop. The kernel chooses by the table
+// (Linux 4.20), so that what IPv6 keeps of every device in the local table costs nothing.
+Result<std::vector<RouteInfo>> list_routes(Socket& socket, unsigned table = RT_TABLE_MAIN);
 
 } // namespace ebpfnet::netlink

@@ -129,6 +129,8 @@ Result<Socket> Socket::open_protocol(int protocol) {
   // Explanations and short error messages; both are older than every kernel that can run the rest.
   ::setsockopt(socket.fd(), SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on));
   ::setsockopt(socket.fd(), SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on));
+  // Lists can be narrowed, and a filter that the kernel does not know is an error.
+  ::setsockopt(socket.fd(), SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof(on));
   ::setsockopt(socket.fd(), SOL_SOCKET, SO_RCVBUFFORCE, &kReplyBufferBytes,
                sizeof(kReplyBufferBytes));
   return socket;

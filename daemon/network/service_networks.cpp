@@ -20,8 +20,7 @@ Result<std::vector<IpPrefix>> host_routes() {
   auto socket = TRY(netlink::Socket::open());
   std::vector<IpPrefix> out;
   for (const auto& route : TRY(netlink::list_routes(socket))) {
-    if (route.destination && route.table == RT_TABLE_MAIN &&
-        route.device.value < EBN_BRIDGE_IFINDEX_BASE) {
+    if (route.destination && route.device.value < EBN_BRIDGE_IFINDEX_BASE) {
       out.push_back(*route.destination);
     }
   }

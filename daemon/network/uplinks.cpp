@@ -57,7 +57,7 @@ bool leads_outside(const netlink::LinkInfo& link, const HostView& host) {
     return a.index == link.index && a.scope == RT_SCOPE_UNIVERSE;
   });
   const bool routed = std::ranges::any_of(host.routes, [&](const auto& r) {
-    return r.device == link.index && r.table == RT_TABLE_MAIN && r.type == RTN_UNICAST &&
+    return r.device == link.index && r.type == RTN_UNICAST &&
            !(r.destination && r.destination->address().bytes()[0] == 0xfe);
   });
   return !link.loopback && !Uplinks::is_own(link.index) && (addressed || routed);

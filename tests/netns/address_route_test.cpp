@@ -30,9 +30,9 @@ protected:
     return all;
   }
   std::vector<RouteInfo> routes(const char* destination, unsigned table = RT_TABLE_MAIN) {
-    auto all = list_routes(socket()).value();
+    auto all = list_routes(socket(), table).value();
     std::erase_if(all, [&](const RouteInfo& route) {
-      return *route.destination != IpPrefix::from(destination).value() || route.table != table;
+      return *route.destination != IpPrefix::from(destination).value();
     });
     return all;
   }

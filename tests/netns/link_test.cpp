@@ -10,6 +10,7 @@
 #include <atomic>
 #include <thread>
 
+#include "daemon/netlink/address.hpp"
 #include "daemon/netlink/neighbour.hpp"
 #include "tests/netns/fixture.hpp"
 
@@ -117,6 +118,28 @@ TEST_F(Link, VethHasCarrierOnlyWhenBothEndsAreUp) {
   EXPECT_TRUE(find_link(socket(), "veth1").value()->carrier);
   ASSERT_OK(set_link_down(socket(), IfIndex(4711)));
   EXPECT_FALSE(find_link(socket(), "veth1").value()->up);
+}
+
+TEST_F(Link, HostEndOfAVethHasNoIpv6Address) {
+  const UniqueFd netns = new_netns("a");
+  const VethSpec spec = veth(netns.get());
+  ASSERT_OK(create_veth(socket(), spec));
+  ASSERT_OK(set_link_up(socket(), spec.host_index));
+  Socket inside = Socket::open_in(netns.get()).value();
+  ASSERT_OK(set_link_up(inside, find_link(inside, "eth0").value()->index));
+  // Both ends get theirs when the kernel tells them of the carrier.
+  for (int i = 0; i < 500 && list_addresses(inside).value().empty(); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  }
+  EXPECT_FALSE(list_addresses(inside).value().empty());
+  EXPECT_TRUE(list_addresses(socket()).value().empty());
+}
+
+TEST_F(Link, VethWithAnMtuTooSmallForIpv6IsMade) {
+  const UniqueFd netns = new_netns("a");
+  VethSpec spec = veth(netns.get());
+  spec.mtu = 1000;
+  EXPECT_OK(create_veth(socket(), spec));
 }
 
 TEST_F(Link, VethIsUndoneWhenItsAliasIsRefused) {
