@@ -6,6 +6,7 @@
 #include "maps/defs/destinations.bpf.h"
 #include "maps/defs/endpoints.bpf.h"
 #include "maps/defs/networks.bpf.h"
+#include "maps/defs/networks6.bpf.h"
 
 // The endpoint whose host veth is `ifindex`, or NULL.
 static __always_inline struct ebn_endpoint* endpoint_of(__u32 ifindex) {

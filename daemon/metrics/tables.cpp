@@ -45,6 +45,10 @@ constexpr Table kTables[] = {
      [](const Maps& maps, Tables&, std::size_t) {
        return count(maps.networks, [](const ebn_network& row) { return row.flags != 0; });
      }},
+    {"networks6",
+     [](const Maps& maps, Tables&, std::size_t) {
+       return count(maps.networks6, [](const ebn_network6& row) { return row.prefix_len != 0; });
+     }},
     {"subnets", [](const Maps& maps, Tables&, std::size_t) { return maps.subnets.usage(); }},
     {"counters",
      [](const Maps&, Tables&, std::size_t networks) {

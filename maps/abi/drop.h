@@ -31,7 +31,10 @@
   X(NO_MASQUERADE, 22, "no_masquerade",                                                            \
     "the network does not masquerade and has no other way out")                                    \
   X(WRITE_FAILED, 23, "write_failed", "the kernel refused to change the packet")                   \
-  X(NO_ROUTE, 24, "no_route", "the host has no route to the destination")
+  X(NO_ROUTE, 24, "no_route", "the host has no route to the destination")                          \
+  X(SPOOFED_ND, 25, "spoofed_nd", "a neighbour discovery message claims a foreign address")        \
+  X(ROUTER_ADVERTISEMENT, 26, "router_advertisement",                                              \
+    "an endpoint poses as an IPv6 router (advertisement or redirect)")
 
 enum ebn_drop_reason {
   EBN_DROP_NONE = 0,

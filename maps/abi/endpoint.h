@@ -8,7 +8,12 @@
 enum ebn_endpoint_flags {
   EBN_EP_NAT_LOCAL = 1 << 0, // takes part in NAT with neighbours: published ports, later services
   EBN_EP_SPOOF_OK = 1 << 1,  // source addresses are not checked (-o com.ebpfnet.spoof_check=off)
+  EBN_EP_HOST6 = 1 << 2,     // the host's stack sees EBN_HOST6 + slot instead of addr6
 };
+
+// Host-unique IPv6 addresses of the endpoints of overlapping networks: the slot is the last word.
+// RFC 5180 keeps 2001:2::/48 out of the internet.
+#define EBN_HOST6_WORD0 0x20010002
 
 // An address of a network is in one record at a time: a record is cleared before its address is
 // given away.

@@ -21,6 +21,16 @@ struct ebn_network {
 };
 EBN_ASSERT_SIZE(struct ebn_network, 40);
 
+// The IPv6 part, in a table of its own with the same index: most packets of an IPv4 network would
+// read a longer record in vain.
+struct ebn_network6 {
+  struct ebn_addr subnet; // zero: none
+  struct ebn_addr gateway;
+  __u32 prefix_len;
+  __u32 pad;
+};
+EBN_ASSERT_SIZE(struct ebn_network6, 40);
+
 // Key of the longest-prefix table of all subnets; length counts the bits of the mapped form (96 +
 // IPv4 length).
 struct ebn_subnet_key {

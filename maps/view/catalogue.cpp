@@ -24,6 +24,7 @@ Result<std::unique_ptr<Maps>> Maps::open(const std::filesystem::path& directory)
   TRY_VOID(open_view(directory, "endpoints", maps->endpoints));
   TRY_VOID(open_view(directory, "destinations", maps->destinations));
   TRY_VOID(open_view(directory, "networks", maps->networks));
+  TRY_VOID(open_view(directory, "networks6", maps->networks6));
   TRY_VOID(open_view(directory, "subnets", maps->subnets));
   TRY_VOID(open_view(directory, "flows", maps->flows));
   TRY_VOID(open_view(directory, "new_flows", maps->new_flows));

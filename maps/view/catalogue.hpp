@@ -26,6 +26,7 @@ inline constexpr MapRow kMaps[] = {
     {"endpoints", "endpoints"},
     {"destinations", "addresses in networks"},
     {"networks", "networks"},
+    {"networks6", "networks with IPv6"},
     {"subnets", "subnets"},
     {"counters", "counter rows"},
     {"flows", "established flows"},
@@ -46,6 +47,7 @@ struct Maps {
   MapView<__u32, ebn_endpoint> endpoints;
   MapView<ebn_dest_key, ebn_dest> destinations;
   MapView<__u32, ebn_network> networks;
+  MapView<__u32, ebn_network6> networks6;
   MapView<ebn_subnet_key, __u32> subnets;
   MapView<ebn_flow_key, ebn_flow> flows;
   MapView<ebn_flow_key, ebn_flow> new_flows;
