@@ -7,7 +7,6 @@
 #include <random>
 
 #include "daemon/netlink/sock_diag.hpp"
-#include "daemon/network/reserved_ports.hpp"
 #include "maps/view/convert.hpp"
 
 namespace ebpfnet::network {
@@ -268,24 +267,27 @@ Result<void> Publisher::write_chain(const std::vector<Entry*>& chain) {
   auto& maps = context_.plane.maps();
   std::uint32_t next = 0;
   for (auto it = chain.rbegin(); it != chain.rend(); ++it) {
-    const Entry& entry = **it;
-    ebn_publish record{};
-    record.host = view::to_abi(entry.host);
-    record.slot = entry.slot.value;
-    record.next = next;
-    record.first = entry.spec.host_first;
-    record.last = entry.spec.host_last;
-    record.target = entry.spec.first;
-    record.proto = entry.protocol;
-    record.flags =
-        static_cast<__u8>((entry.any4 ? EBN_PUB_ANY4 : 0) | (entry.any6 ? EBN_PUB_ANY6 : 0));
-    TRY_VOID(maps.published.put(entry.record, record));
-    next = entry.record;
+    TRY_VOID(maps.published.put((*it)->record, record_of(**it, next)));
+    next = (*it)->record;
   }
   for (const Entry* entry : chain) {
     maps.port_index.set(entry->protocol, entry->spec.host_first, entry->spec.host_last, next);
   }
   return {};
+}
+
+ebn_publish Publisher::record_of(const Entry& entry, std::uint32_t next) {
+  ebn_publish record{};
+  record.host = view::to_abi(entry.host);
+  record.slot = entry.slot.value;
+  record.next = next;
+  record.first = entry.spec.host_first;
+  record.last = entry.spec.host_last;
+  record.target = entry.spec.first;
+  record.proto = entry.protocol;
+  record.flags =
+      static_cast<__u8>((entry.any4 ? EBN_PUB_ANY4 : 0) | (entry.any6 ? EBN_PUB_ANY6 : 0));
+  return record;
 }
 
 Result<void> Publisher::drop_record(Entry& entry) {
@@ -346,12 +348,16 @@ Result<void> Publisher::reserve_from_kernel() {
   if (adopting_) {
     return {}; // all are known at the end, in `sweep`
   }
+  return apply_reserved_ports(context_.store, reserved());
+}
+
+PortSet Publisher::reserved() const {
   PortSet ours;
   ours.add(context_.options.masq_first, context_.options.masq_last);
   for (const auto& entry : entries_) {
     ours.add(entry->spec.host_first, entry->spec.host_last);
   }
-  return apply_reserved_ports(context_.store, ours);
+  return ours;
 }
 
 Result<void> Publisher::adopt_records() {
@@ -402,16 +408,32 @@ Result<void> Publisher::sweep() {
       TRY_VOID(relink(entry->protocol, entry->spec.host_first, entry->spec.host_last));
     }
   }
-  auto& maps = context_.plane.maps();
+  clear_strays();
   for (const auto& [id, record] : adoptable_) {
-    if (record.first <= record.last && record.first != 0) {
-      TRY_VOID(relink(record.proto, record.first, record.last));
-    }
-    TRY_VOID(maps.published.put(id, ebn_publish{}));
+    TRY_VOID(context_.plane.maps().published.put(id, ebn_publish{}));
     records_.give(id);
   }
   adoptable_.clear();
   return reserve_from_kernel();
+}
+
+// What a record says of its range is not asked: a port that nobody publishes leads nowhere.
+void Publisher::clear_strays() {
+  auto& index = context_.plane.maps().port_index;
+  for (const std::uint8_t protocol : {IPPROTO_TCP, IPPROTO_UDP}) {
+    PortSet served;
+    for (const auto& entry : entries_) {
+      if (entry->protocol == protocol && entry->record != 0) {
+        served.add(entry->spec.host_first, entry->spec.host_last);
+      }
+    }
+    for (std::uint32_t each = 0; each < 65536; ++each) {
+      const auto port = static_cast<std::uint16_t>(each);
+      if (!served.contains(port) && index.get(protocol, port) != 0) {
+        index.set(protocol, port, port, 0);
+      }
+    }
+  }
 }
 
 PublishedCount Publisher::count(std::uint8_t protocol) const {

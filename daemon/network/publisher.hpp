@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "daemon/network/context.hpp"
+#include "daemon/network/reserved_ports.hpp"
 
 namespace ebpfnet::network {
 
@@ -41,6 +42,9 @@ public:
   // replace them.
   Result<void> adopt_records();
   Result<void> sweep();
+  // One text per record, port or reservation in the kernel that is not as the entries say, without
+  // changing anything. No request waits for longer than it takes to copy both maps.
+  Result<std::vector<std::string>> problems() const;
   // `protocol`: IPPROTO_TCP or IPPROTO_UDP.
   PublishedCount count(std::uint8_t protocol) const;
 
@@ -64,11 +68,19 @@ private:
   std::vector<Entry*> component(std::uint8_t protocol, std::uint32_t first, std::uint32_t last);
   Result<void> relink(std::uint8_t protocol, std::uint32_t first, std::uint32_t last);
   Result<void> write_chain(const std::vector<Entry*>& chain);
+  static ebn_publish record_of(const Entry& entry, std::uint32_t next);
   Result<void> drop_record(Entry& entry);
   Result<void> drop_records(const std::string& sandbox_id);
   Result<void> reserve_from_kernel();
+  PortSet reserved() const;
 
   std::uint32_t adopted_record(const Entry& entry);
+  void clear_strays();
+
+  struct Snapshot;
+  Result<Snapshot> look() const;
+  static void check_entry(const Snapshot& now, const Entry& entry,
+                          std::vector<std::string>& problems);
 
   Context& context_;
   mutable std::mutex mutex_;

@@ -87,12 +87,17 @@ PortSet PortSet::without(const PortSet& other) const {
   return out;
 }
 
+Result<PortSet> read_reserved_ports() {
+  const std::string text = TRY(netlink::read_sysctl(kSysctl));
+  return PortSet::from(text);
+}
+
 // What is remembered is never less than what the kernel has from us: a death between the two would
 // else leave ports reserved that nobody knows any more.
 Result<void> apply_reserved_ports(state::Store& store, const PortSet& ours) {
   const PortSet before = TRY(remembered(store));
   const PortSet both = before.with(ours);
-  const PortSet now = TRY(PortSet::from(TRY(netlink::read_sysctl(kSysctl))));
+  const PortSet now = TRY(read_reserved_ports());
   const PortSet wanted = now.without(before).with(ours);
   if (both != before) {
     TRY_VOID(remember(store, both));

@@ -18,6 +18,8 @@ public:
   static Result<PortSet> from(std::string_view text);
   std::string to_string() const;
   void add(std::uint32_t first, std::uint32_t last);
+  bool contains(std::uint16_t port) const { return ports_[port]; }
+  bool empty() const { return ports_.none(); }
   PortSet with(const PortSet& other) const;
   PortSet without(const PortSet& other) const;
   bool operator==(const PortSet&) const = default;
@@ -25,6 +27,9 @@ public:
 private:
   std::bitset<65536> ports_;
 };
+
+// All ports that the sysctl names, whoever put them there.
+Result<PortSet> read_reserved_ports();
 
 // Makes exactly `ours` the part of the sysctl that is ebpfnet's. What was ours before is remembered
 // in the store.

@@ -184,7 +184,7 @@ Result<Json> Service::status(bool verify) {
            {"Traffic", traffic},
            {"Drops", drops}};
   if (verify) {
-    out["Problems"] = TRY(verify_kernel(context_, census.uplinks));
+    out["Problems"] = TRY(verify_kernel(context_, publisher_, census.uplinks));
   }
   return out;
 }

@@ -1,6 +1,7 @@
 #include "daemon/network/verify.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 #include "daemon/netlink/address.hpp"
@@ -254,7 +255,7 @@ Result<void> check_namespace(Context& context, const Inside& wanted, Problems& p
 
 } // namespace
 
-Result<std::vector<std::string>> verify_kernel(Context& context,
+Result<std::vector<std::string>> verify_kernel(Context& context, const Publisher& publisher,
                                                const std::vector<UplinkInfo>& uplinks) {
   const Wanted wanted = look_up(context);
   const Found found = TRY(look_around());
@@ -276,6 +277,7 @@ Result<std::vector<std::string>> verify_kernel(Context& context,
   for (const auto& pin : TRY(context.plane.missing_pins())) {
     problems.push_back(fmt::format("the pin '{}' is missing", pin.string()));
   }
+  std::ranges::move(TRY(publisher.problems()), std::back_inserter(problems));
   return problems;
 }
 

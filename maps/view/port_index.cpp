@@ -51,6 +51,14 @@ void PortIndex::set(std::uint8_t protocol, std::uint16_t first, std::uint16_t la
   }
 }
 
+std::vector<std::uint32_t> PortIndex::heads(std::uint8_t protocol) const {
+  std::vector<std::uint32_t> out(EBN_PORT_ROW_UDP);
+  for (std::size_t port = 0; port < out.size(); ++port) {
+    out[port] = get(protocol, static_cast<std::uint16_t>(port));
+  }
+  return out;
+}
+
 std::size_t PortIndex::count() const {
   std::size_t out = 0;
   for (std::size_t row = 0; row < EBN_PORT_ROWS; ++row) {

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "maps/abi/publish.h"
 #include "maps/types/error.hpp"
@@ -27,6 +28,8 @@ public:
   // them.
   void set(std::uint8_t protocol, std::uint16_t first, std::uint16_t last, std::uint32_t record);
   std::uint32_t get(std::uint8_t protocol, std::uint16_t port) const;
+  // What each port of TCP or UDP leads to, by port: one pass over memory.
+  std::vector<std::uint32_t> heads(std::uint8_t protocol) const;
   // Ports of both protocols that lead to a record. Reads the whole index, 1 MB.
   std::size_t count() const;
 

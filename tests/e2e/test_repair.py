@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 
 import pytest
 from conftest import make_lab
@@ -95,6 +96,55 @@ def forget_host_route(host):
     host.ns.run("ip", "route", "del", route)
 
 
+def update_map(host, name, key, value):
+    """Both in the bytes of this machine."""
+    [pin] = host.pins(f"maps/{name}")
+    words = ["key", "hex", *(f"{byte:02x}" for byte in key), "value", "hex", *(f"{byte:02x}" for byte in value)]
+    subprocess.run(["/usr/sbin/bpftool", "map", "update", "pinned", pin, *words], check=True)
+
+
+def lookup_map(host, name, key):
+    [pin] = host.pins(f"maps/{name}")
+    words = ["/usr/sbin/bpftool", "-j", "map", "lookup", "pinned", pin, "key", "hex", *(f"{byte:02x}" for byte in key)]
+    found = subprocess.run(words, check=True, capture_output=True, text=True).stdout
+    return bytes(int(byte, 16) for byte in json.loads(found)["value"])
+
+
+def number(value, size=4):
+    return value.to_bytes(size, sys.byteorder)
+
+
+def record_of_port(host, port):
+    return int.from_bytes(lookup_map(host, "port_index", number(port)), sys.byteorder)
+
+
+def lead_port(port, record=lambda host: 0):
+    """Makes a TCP port of the host lead to a record; 0: to none."""
+    return lambda host: update_map(host, "port_index", number(port), number(record(host), 8))
+
+
+def twins_record(host):
+    return record_of_port(host, CLIENT_PORT + 1)
+
+
+def wrong_slot(host):
+    record = twins_record(host)
+    value = bytearray(lookup_map(host, "published", number(record)))
+    value[16] ^= 1
+    update_map(host, "published", number(record), value)
+
+
+def empty_record(host):
+    update_map(host, "published", number(twins_record(host)), bytes(32))
+
+
+def unreserve_ports(host):
+    host.ns.run("sysctl", "-qw", "net.ipv4.ip_local_reserved_ports=")
+
+
+TWINS_PORT = f"published port {CLIENT_PORT + 1}:80/tcp of sandbox 'twin-web'"
+
+
 def lose_namespace(host):
     key = host.inspect("twin-web")["NetworkSettings"]["SandboxKey"]
     subprocess.run(["umount", "-l", key], check=True)
@@ -124,6 +174,15 @@ DAMAGES = {
     "cgroup-pins": (unpin("links/cgroup_bind4/*"), "links/cgroup_bind4/bind' is missing"),
     "some-map-pins": (unpin("maps/[defnsu]*"), "maps/endpoints' is missing"),
     "all-map-pins": (unpin("maps/*"), "maps/port_index' is missing"),
+    "published-slot": (wrong_slot, f"{TWINS_PORT} has a wrong record"),
+    "published-record": (empty_record, f"{TWINS_PORT} has no record"),
+    "published-port": (lead_port(CLIENT_PORT + 1), f"{TWINS_PORT}: tcp {CLIENT_PORT + 1} of the host does not lead to it"),
+    "port-of-nobody": (lead_port(9999, lambda host: 777), "tcp 9999 of the host leads to a published record of no sandbox"),
+    "port-of-another": (lead_port(9999, twins_record), "tcp 9999 of the host leads to a published record of another port"),
+    "reserved-ports": (
+        unreserve_ports,
+        f"net.ipv4.ip_local_reserved_ports lacks {CLIENT_PORT}-{CLIENT_PORT + 1},61000-65535: published ports and 61000-65535",
+    ),
 }
 
 

@@ -17,7 +17,9 @@ namespace ebpfnet::network {
 namespace {
 
 using netlink::succeeded;
+using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 
 class PublisherTest : public netlink::NetnsTest {
 protected:
@@ -73,6 +75,8 @@ protected:
     ASSERT_OK(reserve(sandbox, spec));
     ASSERT_OK(publisher_->serve(sandbox, Slot(slot)));
   }
+
+  std::vector<std::string> problems() { return publisher_->problems().value(); }
 
   std::uint32_t head(std::uint16_t port, std::uint8_t protocol = IPPROTO_TCP) {
     return plane_->maps().port_index.get(protocol, port);
@@ -347,6 +351,7 @@ protected:
     }
     if (number % 10 == 9) { // a look at every row of the map
       ASSERT_EQ(records_in_use(), serving) << "after step " << number;
+      ASSERT_THAT(problems(), IsEmpty()) << "after step " << number;
     }
     for (const std::uint8_t protocol : {IPPROTO_TCP, IPPROTO_UDP}) {
       for (std::uint16_t port = kLow - 1; port <= kHigh + 1; ++port) {
@@ -415,6 +420,43 @@ TEST_F(PublisherTest, ARestartKeepsTheRecordsOfServedRangesAndClearsTheOthers) {
   EXPECT_NE(head(7000), web);
   EXPECT_EQ(record(db).proto, 0);
   EXPECT_EQ(records_in_use(), 2U);
+}
+
+TEST_F(PublisherTest, TellsWhatSomebodyChangedAndARestartRepairsIt) {
+  publish("web", "127.0.0.2:8000-8009:80-89", 1);
+  publish("db", "127.0.0.1:8005-8019:5005-5019", 3);
+  EXPECT_THAT(problems(), IsEmpty());
+  auto& maps = plane_->maps();
+  const std::uint32_t web = head(8000);
+  ebn_publish foreign = record(web);
+  foreign.next = 0;
+  foreign.slot = 9;
+  foreign.proto = 99;
+  ASSERT_OK(maps.published.put(700, foreign));
+  maps.port_index.set(IPPROTO_TCP, 8002, 8003, 700);
+  maps.port_index.set(IPPROTO_TCP, 8011, 8011, 0);
+  maps.port_index.set(IPPROTO_UDP, 53, 53, 701);
+  maps.port_index.set(IPPROTO_TCP, 9999, 9999, web);
+  ASSERT_OK(netlink::write_sysctl("net/ipv4/ip_local_reserved_ports", "8000-8018,61000-65535\n"));
+  EXPECT_THAT(
+      problems(),
+      ElementsAre(
+          HasSubstr(
+              "port 127.0.0.2:8000-8009:80-89/tcp of sandbox 'web': tcp 8002-8003 of the host"),
+          HasSubstr("sandbox 'db': tcp 8011 of the host does not lead to it"),
+          HasSubstr("tcp 8002-8003 of the host leads to a published record of no sandbox"),
+          HasSubstr("tcp 9999 of the host leads to a published record of another port"),
+          HasSubstr("udp 53 of the host leads to a published record of no sandbox"),
+          HasSubstr("ip_local_reserved_ports lacks 8019: ")));
+  begin_life();
+  ASSERT_OK(publisher_->adopt_records());
+  publish("web", "127.0.0.2:8000-8009:80-89", 1);
+  publish("db", "127.0.0.1:8005-8019:5005-5019", 3);
+  ASSERT_OK(publisher_->sweep());
+  EXPECT_THAT(problems(), IsEmpty());
+  EXPECT_EQ(served(8002), std::multiset<std::string>{"127.0.0.2 -> 1:82"});
+  EXPECT_EQ(head(53, IPPROTO_UDP), 0U);
+  EXPECT_EQ(record(700).proto, 0);
 }
 
 } // namespace
