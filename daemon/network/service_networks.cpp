@@ -132,6 +132,7 @@ Result<Service::NetworkPtr> Service::plan_network(const api::NetworkCreate& requ
 
 Result<Service::NetworkPtr> Service::create_network(const api::NetworkCreate& request,
                                                     bool predefined) {
+  TRY_VOID(context_.store.check_writable());
   auto network = TRY(plan_network(request, predefined));
   Undo undo;
   undo.push([&] {
@@ -234,6 +235,7 @@ Result<Json> Service::network_remove(const std::string& ref) {
 }
 
 Result<Json> Service::network_prune(const server::Filters& filters) {
+  TRY_VOID(context_.store.check_writable());
   std::vector<NetworkPtr> unused;
   {
     const auto lock = context_.registry.lock();
@@ -255,6 +257,7 @@ Result<Json> Service::network_prune(const server::Filters& filters) {
 }
 
 Result<Json> Service::network_connect(const std::string& ref, const api::NetworkConnect& request) {
+  TRY_VOID(context_.store.check_writable());
   Held held = TRY(hold(request.sandbox));
   api::EndpointConfig config = request.endpoint;
   config.network = ref;

@@ -55,6 +55,7 @@ shim::LaunchSpec Service::launch_spec(const Sandbox& sandbox, const api::Process
 
 // Started and recorded, or neither.
 Result<std::string> Service::start_process(Sandbox& sandbox, bool attach) {
+  TRY_VOID(context_.store.check_writable());
   Undo undo;
   {
     const auto lock = context_.registry.lock();
@@ -304,6 +305,7 @@ Result<Json> Service::sandbox_stop(const std::string& ref, const api::SandboxSto
 
 Result<Json> Service::sandbox_restart(const std::string& ref, const api::SandboxStop& request) {
   Held held = TRY(hold(ref));
+  TRY_VOID(record(*held)); // what cannot be recorded is refused while the process still runs
   TRY_VOID(stop_process(*held, request.timeout_seconds));
   TRY_VOID(start_process(*held, false));
   return Json{{"Id", held->id}, {"Name", held->name}};

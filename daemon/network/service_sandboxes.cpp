@@ -80,6 +80,7 @@ Result<Json> Service::sandbox_create(const api::SandboxCreate& request) {
   if (request.start && !request.process) {
     return fail(ErrorCode::invalid, "a sandbox without a command cannot be started");
   }
+  TRY_VOID(context_.store.check_writable());
   const SandboxPtr sandbox = TRY(plan_sandbox(request));
   const std::unique_lock operation(sandbox->operation);
   Undo undo;
@@ -229,6 +230,7 @@ Result<void> Service::sandbox_logs(const std::string& ref, bool follow, const se
 }
 
 Result<Json> Service::sandbox_publish(const std::string& ref, const api::PortSpec& spec) {
+  TRY_VOID(context_.store.check_writable());
   Held held = TRY(hold(ref));
   if (!owns_namespace(*held) || held->endpoints.empty()) {
     return fail(ErrorCode::conflict, "sandbox {} has no network of its own to publish ports from",

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <array>
 #include <charconv>
@@ -47,6 +48,20 @@ Error damaged(const std::filesystem::path& file, std::string_view what) {
       fmt::format("nothing was changed; restore a backup, or move it away together with its "
                   "-wal and -shm files to start empty: mv '{0}' '{0}.corrupt'",
                   file.string())};
+}
+
+Error read_only(const std::filesystem::path& dir) {
+  return Error{ErrorCode::internal, EROFS,
+               fmt::format("the state directory '{}' is read-only", dir.string()),
+               "nothing was changed; make it writable again, as with mount -o remount,rw: no "
+               "restart is needed"};
+}
+
+// After an error of its disk a file system may refuse all changes without being told read-only, and
+// SQLite does not hand on why a write failed. Nothing is left of the file.
+bool refuses_files(const std::filesystem::path& dir) {
+  const UniqueFd fd(::open(dir.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  return !fd && errno == EROFS;
 }
 
 Result<void> refuse_damaged(Database& db, const std::filesystem::path& file) {
@@ -132,7 +147,9 @@ Result<Database> open_checked(const std::filesystem::path& file, bool alone) {
 } // namespace
 
 struct Store::Inner {
-  explicit Inner(Database database) : db(std::move(database)) {}
+  Inner(std::filesystem::path directory, Database database)
+      : dir(std::move(directory)), db(std::move(database)) {}
+  const std::filesystem::path dir;
   std::mutex mutex;
   Database db;
 
@@ -158,10 +175,18 @@ Result<Store> Store::open(const std::filesystem::path& dir) {
   if (!db) {
     return Failure(std::move(db).error());
   }
-  return Store(std::make_unique<Inner>(std::move(*db)));
+  return Store(std::make_unique<Inner>(dir, std::move(*db)));
+}
+
+Result<void> Store::check_writable() const {
+  if (::access(inner_->dir.c_str(), W_OK) != 0 && errno == EROFS) {
+    return Failure(read_only(inner_->dir));
+  }
+  return {};
 }
 
 Result<void> Store::apply(std::span<const Change> changes) {
+  TRY_VOID(check_writable());
   const std::lock_guard lock(inner_->mutex);
   TRY_VOID(inner_->db.run("BEGIN IMMEDIATE"));
   auto done = inner_->run_all(changes);
@@ -170,6 +195,9 @@ Result<void> Store::apply(std::span<const Change> changes) {
   }
   if (!done && ::sqlite3_get_autocommit(inner_->db.get()) == 0) {
     (void)inner_->db.run("ROLLBACK"); // the first error is the one to report
+  }
+  if (!done && done.error().code == ErrorCode::internal && refuses_files(inner_->dir)) {
+    return Failure(read_only(inner_->dir));
   }
   if (!done) {
     return Failure(std::move(done).error().wrap("store state"));

@@ -41,9 +41,13 @@ public:
   Store& operator=(Store&&) noexcept;
   ~Store();
 
+  // Whether changes can be stored at all, asked before anything is done for one. An error when the
+  // directory has become read-only, also where this process could still write to its open files:
+  // the next start could not.
+  Result<void> check_writable() const;
   // One transaction. `put` replaces the record of that kind and id; removing what is not there is
   // no error. Errors: `conflict` (the name is taken), `exhausted` (disk full), `invalid` (not
-  // UTF-8).
+  // UTF-8); those of check_writable.
   Result<void> apply(std::span<const Change> changes);
   // All records of a kind, ordered by id.
   Result<std::vector<Record>> load(std::string_view kind);

@@ -10,6 +10,7 @@ import sys
 import pytest
 from conftest import make_lab
 from lab import wait_until
+from lab.world import METRICS, difference, world
 
 SUBNET = "10.66.0.0/24"
 CLIENT_PORT = 8000
@@ -268,6 +269,7 @@ def small_disk(idle_lab):
     """A host whose state is on a file system of its own, of 2 MB."""
     host = idle_lab.host
     host.ground.mount("tmpfs", host.state_dir, options=("-o", "size=2m"))
+    host.flags = METRICS
     host.start_daemon()
     return host
 
@@ -321,4 +323,51 @@ def test_a_read_only_state_directory_is_refused_with_the_cure(small_disk, idle_l
     assert idle_lab.client.ask("tcp", host.address, CLIENT_PORT)["name"] == "net-web", "traffic goes on"
     subprocess.run(["umount", host.state_dir], check=True)
     host.start_daemon()
+    check(idle_lab, host)
+
+
+CHANGES = (
+    ("network", "create", "new"),
+    ("network", "rm", "other"),
+    ("network", "prune", "-f"),
+    ("run", "-d", "--name", "new", "-p", "9000:80", "--", "/bin/sleep", "1"),
+    ("sandbox", "create", "new"),
+    ("network", "connect", "other", "twin-idle"),
+    ("network", "disconnect", "net", "net-web"),
+    ("publish", "net-web", "9000:80"),
+    ("unpublish", "net-web", f"{CLIENT_PORT}:80"),
+    ("stop", "net-web"),
+    ("restart", "net-web"),
+    ("start", "ended"),
+    ("rm", "ended"),
+    ("rm", "-f", "net-web"),
+)
+
+
+def test_a_state_directory_that_turns_read_only_refuses_changes_and_nothing_else(small_disk, idle_lab):
+    host = small_disk
+    furnish(host)
+    host.create_network("other")
+    host.run_idle("ended")
+    host.cli("stop", "-t", "0", "ended")
+    subprocess.run(["mount", "--bind", host.state_dir, host.state_dir], check=True)
+    before = world(host, inside=("net-web", "twin-idle"))
+    subprocess.run(["mount", "-o", "remount,bind,ro", host.state_dir], check=True)
+    for words in CHANGES:
+        told = host.refused(*words)
+        assert f"the state directory '{host.state_dir}' is read-only" in told and "remount,rw" in told, told
+    for words in (("ps", "-a"), ("network", "ls"), ("inspect", "net-web"), ("logs", "net-web"), ("port", "net-web")):
+        host.cli(*words)
+    check(idle_lab, host)
+    assert not (told := difference(before, world(host, inside=("net-web", "twin-idle")))), told
+    subprocess.run(["mount", "-o", "remount,bind,rw", host.state_dir], check=True)
+    host.cli("network", "connect", "other", "twin-idle")
+    host.cli("network", "disconnect", "other", "twin-idle")
+    host.cli("publish", "net-web", "9000:80")
+    host.cli("unpublish", "net-web", "9000:80")
+    host.cli("network", "rm", "other")
+    host.cli("start", "ended")
+    host.run_idle("late", network="net")
+    host.cli("rm", "-f", "late", "ended")
+    host.restart_daemon()
     check(idle_lab, host)

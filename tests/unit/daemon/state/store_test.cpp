@@ -276,6 +276,32 @@ TEST_F(StateStore, SaysThatTheDirectoryIsReadOnly) {
   EXPECT_EQ(result, 0);
 }
 
+TEST_F(StateStore, RefusesChangesWhileTheDirectoryIsReadOnlyAndGoesOnAfterwards) {
+  const int result = in_child([&] {
+    auto store = Store::open(dir_);
+    const auto remount = [&](unsigned long flags) {
+      return ::mount(nullptr, dir_.c_str(), nullptr, MS_BIND | MS_REMOUNT | flags, nullptr) == 0;
+    };
+    if (!store || ::unshare(CLONE_NEWNS) != 0 ||
+        ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+        ::mount(dir_.c_str(), dir_.c_str(), nullptr, MS_BIND, nullptr) != 0 ||
+        !remount(MS_RDONLY)) {
+      return 77;
+    }
+    const auto refused = apply(*store, {put("a", "cat")});
+    if (refused || store->check_writable() || !store->load("network") ||
+        refused.error().story().find(dir_.string()) == std::string::npos ||
+        refused.error().story().find("remount,rw") == std::string::npos) {
+      return 1;
+    }
+    return remount(0) && apply(*store, {put("a", "cat")}) ? 0 : 2;
+  });
+  if (result == 77) {
+    GTEST_SKIP() << "needs root to make a directory read-only";
+  }
+  EXPECT_EQ(result, 0);
+}
+
 TEST_F(StateStore, KeepsEveryAcknowledgedRecordWhenTheProcessIsKilled) {
   int ends[2];
   ASSERT_EQ(::pipe(ends), 0);
