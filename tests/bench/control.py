@@ -1,10 +1,12 @@
-"""The control plane: joining and leaving a network, many starts at once, a published range, memory, and growth to 1000 sandboxes.
+"""The control plane: joining and leaving a network, many starts at once, a published range, memory, growth to 1000 sandboxes and their
+removal.
 
 Latencies are those of one request on the daemon's socket (and of the command line, which is a process per request). CNI is
 the bridge and host-local plugins of Debian, one process chain per request, in the same lab and in turn with ebpfnet.
 """
 
 import json
+import multiprocessing
 import os
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +24,7 @@ from report import Row, Target
 
 HERE = Path(__file__).resolve().parent
 RANGE = {"HostPort": 20000, "HostPortEnd": 29999, "Port": 20000, "PortEnd": 29999, "Protocol": "tcp"}
+PARALLEL = 64  # removals
 
 
 class Size:
@@ -43,7 +46,9 @@ def run(options, progress):
         rows.append(parallel_starts(lab, api, size, progress))
         rows.append(published_range(api, size, progress))
     with Lab(options.prefix) as lab:
-        rows += growth(lab, Api(lab.host.socket), size, progress)
+        api = Api(lab.host.socket)
+        rows += growth(lab, api, size, progress)
+        rows += removals(lab, api, size, progress)
     with Lab(options.prefix) as lab:
         rows.append(many_networks(lab, Api(lab.host.socket), size, progress))
     return rows
@@ -195,6 +200,47 @@ def growth(lab, api, size, progress):
             memory.add(memory.subject, resident_mib(lab.host.daemon.pid))
     measure_forwarding(paths, forward, forward.subject, size, cpus)
     return [memory, create, forward]
+
+
+def removals(lab, api, size, progress):
+    """The sandboxes of growth() go, by many requests at once, while one sandbox joins and leaves another network."""
+    names = [f"grow-{number}" for number in range(size.sandboxes - 2)]
+    whole = Row(f"{len(names)} removals at once", "ms")
+    others = Row("connect or disconnect beside them", "ms", subject="during removals")
+    others.targets = (Target(10), Target(100, percentile=99))
+    for name in ("aside", "elsewhere"):
+        api.call("POST", "/v1/networks", {"Name": name})
+    api.call("POST", "/v1/sandboxes", sandbox("guest", "aside", process=False))
+
+    def join_and_leave(variant):
+        for verb in ("connect", "disconnect"):
+            others.add(variant, milliseconds(api.call, "POST", f"/v1/networks/elsewhere/{verb}", {"Sandbox": "guest"}))
+
+    progress.begin(size.joins + 1)
+    for _ in range(size.joins):
+        progress.step("connect and disconnect in quiet")
+        join_and_leave("in quiet")
+    progress.step(whole.scenario)
+    # A process of their own: threads of this one would take turns with what is measured.
+    remover = multiprocessing.get_context("fork").Process(target=remove_all, args=(lab.host.socket, names))
+    whole.add("ebpfnet", milliseconds(remove_beside, remover, lambda: join_and_leave("during removals")))
+    left = [each["Name"] for each in api.call("GET", "/v1/sandboxes?all=1") if each["Name"] in names]
+    if remover.exitcode != 0 or left:
+        raise AssertionError(f"removals ended with code {remover.exitcode}, and {len(left)} sandboxes are left")
+    return [whole, others]
+
+
+def remove_beside(remover, operation):
+    remover.start()
+    while remover.is_alive():
+        operation()
+    remover.join()
+
+
+def remove_all(path, names):
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        for _ in pool.map(lambda name: Api(path).call("DELETE", f"/v1/sandboxes/{name}?force=1"), names):
+            pass
 
 
 def measure_forwarding(paths, row, variant, size, cpus):
