@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <array>
 
 #include "daemon/netlink/link.hpp"
@@ -85,18 +86,25 @@ LinkRemover::~LinkRemover() {
   listener_.join();
 }
 
-Result<void> LinkRemover::remove(IfIndex index) {
+Result<void> LinkRemover::remove(IfIndex index, IfIndex group) {
   std::unique_lock lock(mutex_);
-  LeavingPtr& entry = queue_[index];
-  if (!entry) {
-    entry = std::make_shared<Leaving>();
-  }
-  const LeavingPtr mine = entry;
+  const LeavingPtr mine = enqueue(index, group);
   if (leaving_.empty()) {
     begin_batch();
   }
   changed_.wait(lock, [&] { return mine->done; });
   return mine->outcome;
+}
+
+LinkRemover::LeavingPtr LinkRemover::enqueue(IfIndex index, IfIndex group) {
+  for (const auto& [key, leaving] : queue_) {
+    if (key.second == index) {
+      return leaving;
+    }
+  }
+  Place& place = last_place_[group];
+  place = std::max(place, reached_) + 1;
+  return queue_.emplace(std::pair(place, index), std::make_shared<Leaving>()).first->second;
 }
 
 std::size_t LinkRemover::waiting() const {
@@ -106,7 +114,13 @@ std::size_t LinkRemover::waiting() const {
 
 void LinkRemover::begin_batch() {
   while (!queue_.empty() && leaving_.size() < kLinksPerDeletion) {
-    leaving_.insert(queue_.extract(queue_.begin()));
+    const auto next = queue_.begin();
+    reached_ = next->first.first;
+    leaving_.emplace(next->first.second, std::move(next->second));
+    queue_.erase(next);
+  }
+  if (queue_.empty()) {
+    last_place_.clear();
   }
   if (!leaving_.empty()) {
     run_([this, batch = leaving_] { delete_batch(batch); });

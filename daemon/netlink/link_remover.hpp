@@ -31,8 +31,9 @@ public:
   LinkRemover& operator=(const LinkRemover&) = delete;
 
   // Returns when the interface is gone: its number, its name and, for a veth, its peer too. Success
-  // also when there is none. Errors: what the kernel says about the deletion.
-  Result<void> remove(IfIndex index);
+  // also when there is none. Errors: what the kernel says about the deletion. Groups of interfaces,
+  // such as the ports of one bridge, take turns: a thousand of one do not hold up one of another.
+  Result<void> remove(IfIndex index, IfIndex group = IfIndex());
   // Interfaces that somebody waits for.
   std::size_t waiting() const;
 
@@ -44,11 +45,14 @@ private:
   };
   using LeavingPtr = std::shared_ptr<Leaving>;
   using Batch = std::map<IfIndex, LeavingPtr>;
+  // Grows with each interface of a group, from where the last request has come to.
+  using Place = std::uint64_t;
 
   LinkRemover(Run run, UniqueFd events, UniqueFd stop);
   void listen();
   void take_events();
-  void begin_batch(); // needs mutex_
+  LeavingPtr enqueue(IfIndex index, IfIndex group); // needs mutex_
+  void begin_batch();                               // needs mutex_
   void delete_batch(const Batch& batch);
   bool is_done(const Leaving& leaving) const;
   Result<void> request_deletion(const Batch& batch);
@@ -59,7 +63,9 @@ private:
   UniqueFd stop_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
-  Batch queue_;   // for the next request
+  std::map<std::pair<Place, IfIndex>, LeavingPtr> queue_; // for the next requests
+  std::map<IfIndex, Place> last_place_;                   // by group, of those in the queue
+  Place reached_ = 0;
   Batch leaving_; // of the request at work, not gone yet
   std::thread listener_;
 };

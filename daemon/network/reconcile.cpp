@@ -177,6 +177,7 @@ Result<void> Service::sweep() {
     spdlog::info("event=orphan_removed kind=sandbox id={}", id);
     Sandbox orphan;
     orphan.id = id;
+    orphan.config.netns_path = context_.netns_path(id); // it may be an adopted one
     report("orphan", id,
            shim::end_all(context_.run_path(id), context_.state_path(id), context_.cgroup_path(id)));
     report("orphan", id, sandbox_network_.destroy(orphan));

@@ -214,7 +214,9 @@ Result<void> SandboxNetwork::destroy(Sandbox& sandbox) {
     endpoint->connected = false;
   }
   if (owns_namespace(sandbox)) {
-    keep_first(first, leave_loopback(sandbox));
+    if (!sandbox.config.netns_path.empty()) { // else lo goes with the namespace, in bulk
+      keep_first(first, leave_loopback(sandbox));
+    }
     keep_first(first, netlink::remove_netns(context_.netns_path(sandbox.id)));
   }
   std::error_code error;

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <latch>
 #include <list>
+#include <semaphore>
 #include <thread>
 
 #include "tests/netns/fixture.hpp"
@@ -21,7 +22,7 @@ protected:
     auto remover = LinkRemover::create([this](std::function<void()> job) {
       ++requests_;
       jobs_.emplace_back([this, job = std::move(job)] {
-        gate_.wait(false);
+        gate_.acquire();
         job();
       });
     });
@@ -36,10 +37,7 @@ protected:
     remover_.reset();
     NetnsTest::TearDown();
   }
-  void open_gate() {
-    gate_ = true;
-    gate_.notify_all();
-  }
+  void open_gate() { gate_.release(kMany); }
 
   // veths 1000, 1001, ... with their peers in a namespace of their own.
   void make(std::uint32_t count) {
@@ -62,7 +60,8 @@ protected:
     return list_links(there).value().size() - 1; // lo
   }
 
-  std::atomic<bool> gate_ = false; // requests wait for it
+  static constexpr int kMany = 1000;
+  std::counting_semaphore<> gate_{0}; // of requests
   std::atomic<int> requests_ = 0;
   std::list<std::thread> jobs_;
   std::unique_ptr<LinkRemover> remover_;
@@ -102,6 +101,32 @@ TEST_F(LinkRemoverTest, WhatComesWhileARequestIsAtWorkGoesWithTheNextOnes) {
   }
   EXPECT_EQ(links_inside(), 0U);
   EXPECT_EQ(requests_, 1 + (kCount - 1 + kLinksPerDeletion - 1) / kLinksPerDeletion);
+}
+
+TEST_F(LinkRemoverTest, OneOfAnotherGroupGoesWithTheNextRequestHoweverManyWait) {
+  constexpr std::uint32_t kCount = 100;
+  make(kCount + 1);
+  std::vector<std::thread> callers;
+  for (std::uint32_t n = 0; n < kCount; ++n) {
+    callers.emplace_back([&, n] { EXPECT_OK(remover_->remove(IfIndex(1000 + n), IfIndex(1))); });
+    while (remover_->waiting() != n + 1) {
+      std::this_thread::yield();
+    }
+  }
+  std::thread other([&] { EXPECT_OK(remover_->remove(IfIndex(1000 + kCount), IfIndex(2))); });
+  while (remover_->waiting() != kCount + 1) {
+    std::this_thread::yield();
+  }
+  gate_.release(2); // the one at work, which has one interface, and the next
+  other.join();
+  while (requests_ != 3) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(remover_->waiting(), kCount - kLinksPerDeletion);
+  open_gate();
+  for (std::thread& caller : callers) {
+    caller.join();
+  }
 }
 
 TEST_F(LinkRemoverTest, AnInterfaceThatIsNotThereIsGone) {

@@ -207,7 +207,7 @@ Result<void> BridgeDriver::leave(Context& context, const Network& network,
   // Neighbours lose the way first; the record outlives the device, so that its last packets are
   // known.
   auto unreachable = remove_destinations(context, network, endpoint);
-  auto removed = context.links.remove(veth_ifindex(endpoint.slot));
+  auto removed = context.links.remove(veth_ifindex(endpoint.slot), bridge_ifindex(network.index));
   auto forgotten = remove_endpoint(context, endpoint);
   Result<void> unrouted;
   if (network.overlapping) {
