@@ -31,9 +31,46 @@ static __always_inline int addr_compare(const struct ebn_addr* a, const struct e
   return 0;
 }
 
-// Never the source or destination of a packet that is routed: this host, this network, groups,
-// broadcast.
-static __always_inline bool is_martian(__be32 address) {
+// Of one link only (RFC 4291, fe80::/10).
+static __always_inline bool addr_is_link_local6(const struct ebn_addr* a) {
+  return (a->w[0] & bpf_htonl(0xffc00000)) == bpf_htonl(0xfe800000);
+}
+
+static __always_inline bool is_martian4(__be32 address) {
   const __u32 host = bpf_ntohl(address);
   return host >> 24 == 0 || host >> 24 == 127 || host >> 28 >= 0xe;
+}
+
+// ::/96 has the unspecified and the loopback address.
+static __always_inline bool is_martian6(const struct ebn_addr* a) {
+  return (a->w[0] | a->w[1] | a->w[2]) == 0 || addr_is_link_local6(a) ||
+         (a->w[0] & bpf_htonl(0xff000000)) == bpf_htonl(0xff000000);
+}
+
+// Never the source or destination of a packet that is routed: this host, this network, this link,
+// groups, broadcast.
+static __always_inline bool is_martian(const struct ebn_addr* a) {
+  return addr_is_v4(a) ? is_martian4(a->w[3]) : is_martian6(a);
+}
+
+// What changes between two addresses, for a checksum (RFC 1624).
+static __always_inline __u32 csum_add32(__u32 sum, __u32 value) {
+  sum += value;
+  return sum + (sum < value);
+}
+
+static __always_inline __u32 addr_diff(__u32 sum, const struct ebn_addr* old,
+                                       const struct ebn_addr* new, __u8 family) {
+  if (family == EBN_AF_INET6) {
+    for (int i = 0; i < 3; i++) {
+      sum = csum_add32(sum, ~old->w[i]);
+      sum = csum_add32(sum, new->w[i]);
+      asm volatile(""
+                   : "+r"(sum)
+                   :
+                   : "memory"); // word by word: all at once, they do not fit registers
+    }
+  }
+  sum = csum_add32(sum, ~old->w[3]);
+  return csum_add32(sum, new->w[3]);
 }

@@ -7,6 +7,7 @@
 
 #include "bpf/lib/expiry.bpf.h"
 #include "bpf/lib/parse.bpf.h"
+#include "bpf/lib/work.bpf.h"
 
 static __always_inline void flow_key(struct ebn_flow_key* key, __u32 sandbox, __u8 proto,
                                      const struct ebn_addr* a, __be16 a_port,
@@ -47,19 +48,20 @@ static __always_inline void copy_flow(struct ebn_flow* out, const struct ebn_flo
 // masqueraded flow was counted against the quota when its port was reserved.
 static __noinline int promote(const struct ebn_flow_key* key) {
   struct ebn_flow* old = bpf_map_lookup_elem(&new_flows, key);
-  struct ebn_flow established;
-  if (!old) {
+  struct work* work = work_space();
+  if (!old || !work) {
     return EBN_DROP_NONE;
   }
-  copy_flow(&established, old);
-  established.flags |= EBN_FLOW_REPLIED;
-  established.active = 1;
-  const bool counted = established.kind == EBN_FLOW_MASQUERADE;
+  struct ebn_flow* established = &work->flow;
+  copy_flow(established, old);
+  established->flags |= EBN_FLOW_REPLIED;
+  established->active = 1;
+  const bool counted = established->kind == EBN_FLOW_MASQUERADE;
   if (!counted && !quota_take(key->sandbox)) {
     return EBN_DROP_FLOW_QUOTA;
   }
-  int error = insert_new(&flows, key, &established);
-  if (!error && clock_flow(key, established.created_ns)) {
+  int error = insert_new(&flows, key, established);
+  if (!error && clock_flow(key, established->created_ns)) {
     bpf_map_delete_elem(&flows, key);
     error = -EBN_ENOMEM;
   }

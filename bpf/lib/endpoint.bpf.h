@@ -24,6 +24,28 @@ static __always_inline struct ebn_network* network_at(__u32 network) {
   return bpf_map_lookup_elem(&networks, &network);
 }
 
+static __always_inline struct ebn_network6* network6_at(__u32 network) {
+  return bpf_map_lookup_elem(&networks6, &network);
+}
+
+// The endpoint's address of a family.
+static __always_inline const struct ebn_addr* address_of(const struct ebn_endpoint* ep,
+                                                         __u8 family) {
+  return family == EBN_AF_INET6 ? &ep->addr6 : &ep->addr4;
+}
+
+// The address by which the host's stack knows an endpoint of an overlapping network; zero: its own.
+static __always_inline struct ebn_addr host_address_of(const struct ebn_endpoint* ep, __u32 slot,
+                                                       __u8 family) {
+  if (family == EBN_AF_INET) {
+    return ep->host_addr;
+  }
+  if (!(ep->flags & EBN_EP_HOST6)) {
+    return (struct ebn_addr){};
+  }
+  return (struct ebn_addr){{bpf_htonl(EBN_HOST6_WORD0), 0, 0, bpf_htonl(slot)}};
+}
+
 static __always_inline struct ebn_dest* destination(__u32 network, const struct ebn_addr* addr) {
   const struct ebn_dest_key key = {network, *addr};
   return bpf_map_lookup_elem(&destinations, &key);
@@ -45,17 +67,24 @@ struct {
 
 _Static_assert(HINTS == 1 << (32 - 20), "neighbour_slot takes the upper bits of a hash");
 
-// The slot of the network's endpoint with that IPv4 address; 0: none.
-static __always_inline __u32 neighbour_slot(__u32 network, const struct ebn_addr* addr) {
+static __always_inline bool has_address(const struct ebn_endpoint* ep, const struct ebn_addr* addr,
+                                        __u8 family) {
+  return family == EBN_AF_INET6 ? addr_equal(&ep->addr6, addr) : ep->addr4.w[3] == addr->w[3];
+}
+
+// The slot of the network's endpoint with that address; 0: none.
+static __always_inline __u32 neighbour_slot(__u32 network, const struct ebn_addr* addr,
+                                            __u8 family) {
   // Multiplicative hashing (Knuth): neighbouring addresses get rows far from each other.
-  const __u32 row = ((addr->w[3] ^ network) * 2654435761U) >> 20;
+  const __u32 mixed = family == EBN_AF_INET6 ? addr->w[3] ^ addr->w[2] : addr->w[3];
+  const __u32 row = ((mixed ^ network) * 2654435761U) >> 20;
   __u32* hint = bpf_map_lookup_elem(&hints, &row);
   if (!hint) {
     return 0;
   }
   const __u32 known = *(volatile __u32*)hint; // once: other CPUs write it too
   const struct ebn_endpoint* ep = endpoint_at(known);
-  if (ep && ep->network == network && ep->addr4.w[3] == addr->w[3]) {
+  if (ep && ep->network == network && has_address(ep, addr, family)) {
     return known;
   }
   const struct ebn_dest* dest = destination(network, addr);

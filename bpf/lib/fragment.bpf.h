@@ -11,15 +11,16 @@ static __always_inline void fragment_key(struct ebn_fragment_key* key, const str
   __builtin_memset(key, 0, sizeof *key);
   key->src = p->src;
   key->dst = p->dst;
-  key->scope = scope;
-  key->id = p->ip_id;
+  key->scope = scope | bpf_ntohl(p->ip_id) << 16;
+  key->id = bpf_htons(bpf_ntohl(p->ip_id) >> 16);
   key->proto = p->proto;
 }
 
 // Whether p is a part of a datagram that has ports, in its first part.
 static __always_inline bool needs_fragment_ports(const struct packet* p) {
   return p->fragment != FRAGMENT_NONE &&
-         (p->proto == EBN_PROTO_TCP || p->proto == EBN_PROTO_UDP || p->proto == EBN_PROTO_ICMP);
+         (p->proto == EBN_PROTO_TCP || p->proto == EBN_PROTO_UDP || p->proto == EBN_PROTO_ICMP ||
+          p->proto == EBN_PROTO_ICMPV6);
 }
 
 // Gives a later fragment its datagram's ports, and records those of a first one. False: unknown

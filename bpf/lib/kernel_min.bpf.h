@@ -27,9 +27,15 @@
 
 #define VLAN_VID_MASK 0x0fff // <linux/if_vlan.h>
 
+#define EBN_PROTO_HOPOPTS 0
 #define EBN_PROTO_ICMP 1
 #define EBN_PROTO_TCP 6
 #define EBN_PROTO_UDP 17
+#define EBN_PROTO_ROUTING 43
+#define EBN_PROTO_FRAGMENT 44
+#define EBN_PROTO_AH 51
+#define EBN_PROTO_ICMPV6 58
+#define EBN_PROTO_DSTOPTS 60
 
 // A global function: the verifier checks it once by itself instead of once per way that leads to
 // it. It must take every pointer for a possible NULL, and before Linux 6.2 may not use what a
@@ -44,11 +50,26 @@
 #define ICMP_ECHO 8
 #define ICMP_TIME_EXCEEDED 11
 #define ICMP_PARAMETERPROB 12
+#define ICMPV6_DEST_UNREACH 1
+#define ICMPV6_PKT_TOOBIG 2
+#define ICMPV6_TIME_EXCEED 3
+#define ICMPV6_PARAMPROB 4
+#define ICMPV6_ECHO_REQUEST 128
+#define ICMPV6_ECHO_REPLY 129
+#define ICMPV6_MLD_QUERY 130
+#define ICMPV6_MLD_REPORT 131
+#define ICMPV6_MLD_DONE 132
+#define ICMPV6_ROUTER_SOLICIT 133
+#define ICMPV6_ROUTER_ADVERT 134
+#define ICMPV6_NEIGHBOUR_SOLICIT 135
+#define ICMPV6_NEIGHBOUR_ADVERT 136
+#define ICMPV6_REDIRECT 137
+#define ICMPV6_MLD2_REPORT 143
 #define ARPHRD_ETHER 1
 #define ARPOP_REQUEST 1
 #define ARPOP_REPLY 2
 
-// RFC 792, the first eight bytes of an echo.
+// RFC 792 and RFC 4443, the first eight bytes of an echo.
 struct icmp_echo_header {
   __u8 type;
   __u8 code;

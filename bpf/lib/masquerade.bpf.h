@@ -5,6 +5,7 @@
 #pragma once
 
 #include "bpf/lib/conntrack.bpf.h"
+#include "bpf/lib/host_socket.bpf.h"
 #include "bpf/lib/route.bpf.h"
 #include "maps/defs/uplinks.bpf.h"
 
@@ -16,21 +17,11 @@ enum {
 // range.
 static __always_inline bool host_socket_uses(struct __sk_buff* skb,
                                              const struct ebn_masq_key* key) {
-  struct bpf_sock_tuple tuple = {};
-  tuple.ipv4.saddr = key->remote.w[3];
-  tuple.ipv4.daddr = key->host.w[3];
-  tuple.ipv4.sport = key->remote_port;
-  tuple.ipv4.dport = key->host_port;
-  struct bpf_sock* sk = NULL;
-  if (key->proto == EBN_PROTO_TCP) {
-    sk = bpf_skc_lookup_tcp(skb, &tuple, sizeof tuple.ipv4, BPF_F_CURRENT_NETNS, 0);
-  } else if (key->proto == EBN_PROTO_UDP) {
-    sk = bpf_sk_lookup_udp(skb, &tuple, sizeof tuple.ipv4, BPF_F_CURRENT_NETNS, 0);
+  if (key->proto == EBN_PROTO_ICMP || key->proto == EBN_PROTO_ICMPV6) {
+    return false;
   }
-  if (sk) {
-    bpf_sk_release(sk);
-  }
-  return sk != NULL;
+  return host_socket_has(skb, key->proto, &key->remote, key->remote_port, &key->host,
+                         key->host_port);
 }
 
 // A masqueraded flow: who sends and by which uplink, and what the outside sees of it.
@@ -45,41 +36,45 @@ struct masq_source {
 // ifindex of *out are given, address and port are the answer. 0 or a drop reason.
 EBN_GLOBAL int reserve_port(struct __sk_buff* skb, const struct packet* p,
                             const struct ebn_flow_key* key, struct masq_source* out) {
-  if (!p || !key || !out) {
+  struct work* work = work_space();
+  if (!p || !key || !out || !work) {
     return EBN_DROP_NO_FLOW;
   }
   const __u32 ports = (__u32)cfg.masq_last - cfg.masq_first + 1;
   const __u32 start = bpf_get_prandom_u32();
-  struct ebn_masq_key reserved = {};
-  struct ebn_masq value = {};
+  struct ebn_masq_key* reserved = &work->reserved;
+  struct ebn_masq* value = &work->masq;
   const __u32 ifindex = out->ifindex;
   const struct ebn_uplink* uplink = bpf_map_lookup_elem(&uplinks, &ifindex);
-  if (!uplink || addr_is_none(&uplink->addr4)) {
+  if (!uplink) {
+    return EBN_DROP_NO_UPLINK_ADDRESS;
+  }
+  reserved->host = addr_is_v4(&p->dst) ? uplink->addr4 : uplink->addr6;
+  if (addr_is_none(&reserved->host)) {
     return EBN_DROP_NO_UPLINK_ADDRESS;
   }
   if (!quota_take(key->sandbox)) {
     return EBN_DROP_FLOW_QUOTA;
   }
-  reserved.host = uplink->addr4;
-  reserved.remote = p->dst;
-  reserved.remote_port = p->dport;
-  reserved.proto = p->proto;
-  value.flow = *key;
-  value.slot = out->slot;
-  value.created_ns = bpf_ktime_get_coarse_ns();
+  reserved->remote = p->dst;
+  reserved->remote_port = p->dport;
+  reserved->proto = p->proto;
+  value->flow = *key;
+  value->slot = out->slot;
+  value->created_ns = bpf_ktime_get_coarse_ns();
   for (__u32 i = 0; i < MASQ_TRIES; i++) {
     // An odd stride near the golden ratio spreads the tries over the range.
     const __u16 port = cfg.masq_first + (start + i * 2654435761U) % ports;
-    reserved.host_port = bpf_htons(port);
-    int error = insert_new(&masq_ports, &reserved, &value);
-    const bool free = !error && !host_socket_uses(skb, &reserved);
-    if (free && !clock_port(&reserved, value.created_ns)) {
-      out->addr = reserved.host;
-      out->port = reserved.host_port;
+    reserved->host_port = bpf_htons(port);
+    int error = insert_new(&masq_ports, reserved, value);
+    const bool free = !error && !host_socket_uses(skb, reserved);
+    if (free && !clock_port(reserved, value->created_ns)) {
+      out->addr = reserved->host;
+      out->port = reserved->host_port;
       return EBN_DROP_NONE;
     }
     if (!error) {
-      bpf_map_delete_elem(&masq_ports, &reserved);
+      bpf_map_delete_elem(&masq_ports, reserved);
       error = free ? -EBN_ENOMEM : -EBN_EEXIST;
     }
     if (error != -EBN_EEXIST) {
@@ -107,18 +102,24 @@ static __always_inline void masq_flow_of(struct ebn_flow* out, const struct pack
 // the reservation.
 static __noinline int record_masq_flow(const struct packet* p, const struct ebn_flow_key* key,
                                        const struct masq_source* source) {
-  struct ebn_flow flow;
-  masq_flow_of(&flow, p, source->slot, &source->addr, source->port);
-  return bpf_map_update_elem(&new_flows, key, &flow, BPF_ANY) ? EBN_DROP_FLOW_TABLE_FULL
-                                                              : EBN_DROP_NONE;
+  struct work* work = work_space();
+  if (!work) {
+    return EBN_DROP_FLOW_TABLE_FULL;
+  }
+  masq_flow_of(&work->flow, p, source->slot, &source->addr, source->port);
+  return bpf_map_update_elem(&new_flows, key, &work->flow, BPF_ANY) ? EBN_DROP_FLOW_TABLE_FULL
+                                                                    : EBN_DROP_NONE;
 }
 
 // Puts back a flow whose reservation still stands, from the reply p. 0 or a drop reason.
 static __noinline int masq_restore(const struct packet* p, const struct ebn_flow_key* key,
                                    __u32 slot) {
-  struct ebn_flow flow;
-  masq_flow_of(&flow, p, slot, &p->dst, p->dport);
-  const int error = insert_new(&new_flows, key, &flow);
+  struct work* work = work_space();
+  if (!work) {
+    return EBN_DROP_FLOW_TABLE_FULL;
+  }
+  masq_flow_of(&work->flow, p, slot, &p->dst, p->dport);
+  const int error = insert_new(&new_flows, key, &work->flow);
   return error && error != -EBN_EEXIST ? EBN_DROP_FLOW_TABLE_FULL : EBN_DROP_NONE;
 }
 

@@ -4,21 +4,45 @@
 #pragma once
 
 #include "bpf/lib/fragment.bpf.h"
+#include "bpf/lib/icmp6_answer.bpf.h"
 #include "bpf/lib/icmp_error.bpf.h"
 #include "bpf/lib/masquerade.bpf.h"
 #include "bpf/lib/publish.bpf.h"
 #include "bpf/lib/reset.bpf.h"
 
+// Gives p the source by which the host's stack knows the endpoint (overlapping networks).
+EBN_GLOBAL bool show_host_address(struct __sk_buff* skb, const struct packet* p, __u32 slot) {
+  const struct ebn_endpoint* ep = endpoint_at(slot);
+  if (!p || !ep) {
+    return false;
+  }
+  const struct ebn_addr own = *address_of(ep, p->family);
+  const struct ebn_addr seen = host_address_of(ep, slot, p->family);
+  return addr_is_none(&seen) || swap_address(skb, p, &own, &seen);
+}
+
 // To the host's own stack, which answers for itself or with the ICMP error that fits. An endpoint
 // of an overlapping network shows the address that is unique on this host.
 static __always_inline struct verdict to_stack(struct __sk_buff* skb, const struct packet* p,
-                                               const struct ebn_endpoint* ep) {
+                                               const struct ebn_endpoint* ep, __u32 slot) {
   count(ep->network, EBN_PATH_BRIDGE, skb->len);
-  if (addr_is_none(&ep->host_addr)) {
+  if (addr_is_none(&ep->host_addr) && !(ep->flags & EBN_EP_HOST6)) {
     return to_kernel();
   }
-  return swap_address(skb, p, ep->addr4.w[3], ep->host_addr.w[3]) ? to_kernel()
-                                                                  : drop(EBN_DROP_WRITE_FAILED);
+  return show_host_address(skb, p, slot) ? to_kernel() : drop(EBN_DROP_WRITE_FAILED);
+}
+
+// A packet that cannot be forwarded: the sender learns why.
+static __always_inline struct verdict without_way(struct __sk_buff* skb, const struct packet* p,
+                                                  const struct ebn_endpoint* ep, __u32 slot,
+                                                  const struct route* route) {
+  if (p->family == EBN_AF_INET6 && p->ttl <= 1) {
+    return answer_icmp6(skb, p, ep, slot, ICMPV6_TIME_EXCEED << 8, 0, EBN_DROP_HOP_LIMIT);
+  }
+  if (p->family == EBN_AF_INET6 && route && route->mtu) {
+    return answer_icmp6(skb, p, ep, slot, ICMPV6_PKT_TOOBIG << 8, route->mtu, EBN_DROP_TOO_BIG);
+  }
+  return to_stack(skb, p, ep, slot);
 }
 
 // Out by the host's routing table, with a source that the outside can answer.
@@ -27,7 +51,7 @@ static __always_inline struct verdict route_out(struct __sk_buff* skb, const str
                                                 const struct ebn_addr* src, __be16 sport,
                                                 struct route* route) {
   struct translation t = translation_of(p);
-  t.src = src->w[3];
+  t.src = *src;
   t.sport = sport;
   t.ttl = p->ttl - 1;
   count(ep->network, EBN_PATH_OUT, skb->len);
@@ -69,9 +93,9 @@ to_neighbour_client(struct __sk_buff* skb, const struct packet* p, const struct 
     return drop(EBN_DROP_TOO_BIG);
   }
   struct translation t = translation_of(p);
-  t.src = way->nat.w[3];
+  t.src = way->nat;
   t.sport = way->nat_port;
-  t.dst = client->addr4.w[3];
+  t.dst = *address_of(client, p->family);
   t.dport = way->peer_port;
   t.ttl = ttl_after_hop(p->ttl);
   count(client->network, EBN_PATH_PUBLISHED, skb->len);
@@ -95,7 +119,7 @@ static __always_inline int note_reply(struct ebn_flow* flow, const struct ebn_fl
 
 // A packet of a known flow.
 static __always_inline struct verdict out_of_flow(struct __sk_buff* skb, const struct packet* p,
-                                                  const struct ebn_endpoint* ep,
+                                                  const struct ebn_endpoint* ep, __u32 slot,
                                                   const struct ebn_flow_key* key,
                                                   struct flow_ref found) {
   struct ebn_flow* flow = found.flow;
@@ -115,8 +139,8 @@ static __always_inline struct verdict out_of_flow(struct __sk_buff* skb, const s
     return to_neighbour_client(skb, p, &way);
   }
   struct route* route = p->ttl > 1 ? find_route_again(skb, p, ep->network) : NULL;
-  if (!route) {
-    return to_stack(skb, p, ep);
+  if (!has_way(route)) {
+    return without_way(skb, p, ep, slot, route);
   }
   return route_out(skb, p, ep, &way.nat, way.nat_port, route);
 }
@@ -126,7 +150,7 @@ static __always_inline bool opens_flow(const struct packet* p) {
   if (p->proto == EBN_PROTO_TCP) {
     return (p->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN;
   }
-  return p->proto == EBN_PROTO_UDP || p->icmp_type == ICMP_ECHO;
+  return p->proto == EBN_PROTO_UDP || icmp_asks(p->proto, p->icmp_type);
 }
 
 // To a sandbox whose segment belongs to no connection. Counted as a drop all the same.
@@ -145,8 +169,8 @@ static __always_inline struct verdict masquerade_new(struct __sk_buff* skb, cons
     return reset_to_container(skb, p, slot);
   }
   struct route* route = p->ttl > 1 ? find_route_again(skb, p, ep->network) : NULL;
-  if (!route) {
-    return to_stack(skb, p, ep);
+  if (!has_way(route)) {
+    return without_way(skb, p, ep, slot, route);
   }
   struct masq_source source = {slot, route->ifindex, {}, 0};
   const int refused = masq_begin(skb, p, key, &source);

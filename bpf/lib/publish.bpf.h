@@ -6,6 +6,7 @@
 #include "bpf/lib/conntrack.bpf.h"
 #include "bpf/lib/endpoint.bpf.h"
 #include "bpf/lib/published.bpf.h"
+#include "bpf/lib/work.bpf.h"
 #include "maps/defs/host_addrs.bpf.h"
 #include "maps/defs/subnets.bpf.h"
 
@@ -47,32 +48,6 @@ static __always_inline __be16 target_port(const struct ebn_publish* record, __be
   return bpf_htons(record->target + (bpf_ntohs(host_port) - record->first));
 }
 
-// A client's packet on its way to the endpoint that serves. `remote` is the client as the endpoint
-// sees it.
-struct inbound {
-  struct ebn_flow_key key;
-  struct ebn_addr remote;
-  __be16 remote_port;
-  __be16 target;
-  __u32 slot;
-  __u32 peer_slot; // the client's endpoint, 0 for one outside this host
-  __u32 peer_sandbox;
-};
-
-// Kept off the stack, which 6.1 limits to 512 bytes over all frames. Nothing interrupts a program
-// for another one of ours on the same CPU.
-struct {
-  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-  __uint(max_entries, 1);
-  __type(key, __u32);
-  __type(value, struct inbound);
-} scratch SEC(".maps");
-
-static __always_inline struct inbound* inbound_scratch(void) {
-  const __u32 only = 0;
-  return bpf_map_lookup_elem(&scratch, &only);
-}
-
 static __always_inline bool same_inbound(const struct ebn_flow* flow, const struct packet* p,
                                          const struct inbound* in) {
   return flow->slot == in->slot && flow->peer_slot == in->peer_slot && flow->nat_port == p->dport &&
@@ -87,31 +62,32 @@ static __always_inline bool completes_handshake(const struct ebn_flow* flow,
          (p->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_ACK;
 }
 
-// A frame of its own: with it in the caller's, the longest chain of calls exceeds 512 bytes of
-// stack as Linux 6.1 counts.
-static __noinline int begin_inbound(const struct packet* p, const struct inbound* in) {
-  struct ebn_flow flow = {};
-  flow.nat = p->dst;
-  flow.nat_port = p->dport;
-  flow.kind = in->peer_slot ? EBN_FLOW_NEIGHBOUR : EBN_FLOW_PUBLISHED;
-  flow.proto = p->proto;
-  flow.slot = in->slot;
-  flow.peer_slot = in->peer_slot;
-  flow.peer_sandbox = in->peer_sandbox;
-  flow.peer_port = p->sport;
-  flow.active = 1;
-  flow.created_ns = bpf_ktime_get_coarse_ns();
-  return bpf_map_update_elem(&new_flows, &in->key, &flow, BPF_ANY) ? EBN_DROP_FLOW_TABLE_FULL
-                                                                   : EBN_DROP_NONE;
+static __always_inline int begin_inbound(const struct packet* p, struct work* work) {
+  const struct inbound* in = &work->in;
+  struct ebn_flow* flow = &work->flow;
+  __builtin_memset(flow, 0, sizeof *flow);
+  flow->nat = p->dst;
+  flow->nat_port = p->dport;
+  flow->kind = in->peer_slot ? EBN_FLOW_NEIGHBOUR : EBN_FLOW_PUBLISHED;
+  flow->proto = p->proto;
+  flow->slot = in->slot;
+  flow->peer_slot = in->peer_slot;
+  flow->peer_sandbox = in->peer_sandbox;
+  flow->peer_port = p->sport;
+  flow->active = 1;
+  flow->created_ns = bpf_ktime_get_coarse_ns();
+  return bpf_map_update_elem(&new_flows, &in->key, flow, BPF_ANY) ? EBN_DROP_FLOW_TABLE_FULL
+                                                                  : EBN_DROP_NONE;
 }
 
 // Finds or begins the flow of p, as the scratch space has it. 0 or a drop reason. A SYN on an ended
 // flow begins anew; a segment without a flow does not make one.
 EBN_GLOBAL int inbound_flow(const struct packet* p) {
-  const struct inbound* in = inbound_scratch();
-  if (!p || !in) {
+  struct work* work = work_space();
+  if (!p || !work) {
     return EBN_DROP_NO_FLOW;
   }
+  const struct inbound* in = &work->in;
   const struct ebn_flow_key* key = &in->key;
   const bool opens =
       p->proto != EBN_PROTO_TCP || (p->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN;
@@ -133,10 +109,10 @@ EBN_GLOBAL int inbound_flow(const struct packet* p) {
     return EBN_DROP_NAT_COLLISION;
   }
   // What comes from outside cannot have an address of the inside, and gets no answer there.
-  if (!in->peer_slot && (is_martian(p->src.w[3]) || in_some_subnet(&p->src))) {
+  if (!in->peer_slot && (is_martian(&p->src) || in_some_subnet(&p->src))) {
     return EBN_DROP_MARTIAN;
   }
-  return opens ? begin_inbound(p, in) : EBN_DROP_NO_FLOW;
+  return opens ? begin_inbound(p, work) : EBN_DROP_NO_FLOW;
 }
 
 // Delivers a client's packet to the endpoint of its record.
@@ -152,9 +128,9 @@ static __always_inline struct verdict to_published(struct __sk_buff* skb, const 
     return drop(EBN_DROP_TOO_BIG);
   }
   struct translation t = translation_of(p);
-  t.src = in->remote.w[3];
+  t.src = in->remote;
   t.sport = in->remote_port;
-  t.dst = server->addr4.w[3];
+  t.dst = *address_of(server, p->family);
   t.dport = in->target;
   t.ttl = ttl_after_hop(p->ttl);
   count(server->network, path, skb->len);

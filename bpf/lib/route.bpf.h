@@ -7,8 +7,8 @@
 #include "bpf/lib/endpoint.bpf.h"
 
 struct route {
-  __u32 ifindex;
-  __u32 mtu; // of the way; 0: not known
+  __u32 ifindex; // 0: the host cannot forward the packet
+  __u32 mtu;     // of the way; 0: not known. Without a way: the packet exceeds it
   struct bpf_redir_neigh next_hop;
 };
 
@@ -24,22 +24,32 @@ static __always_inline __u16 routed_len(const struct __sk_buff* skb, const struc
 }
 
 // False: the host cannot forward this packet (no route, local destination, larger than the device's
-// MTU): its stack shall answer.
+// MTU).
 EBN_GLOBAL bool find_route(struct __sk_buff* skb, const struct packet* p, __u32 network,
                            struct route* out) {
   if (!p || !out) {
     return false;
   }
+  out->ifindex = 0;
+  out->mtu = 0;
   struct bpf_fib_lookup fib = {};
-  fib.family = EBN_AF_INET;
+  fib.family = p->family;
   fib.l4_protocol = p->proto;
   fib.sport = p->sport;
   fib.dport = p->dport;
   fib.ifindex = EBN_BRIDGE_IFINDEX_BASE + network;
   fib.tot_len = routed_len(skb, p);
-  fib.ipv4_src = p->src.w[3];
-  fib.ipv4_dst = p->dst.w[3];
+  if (fib.family == EBN_AF_INET) {
+    fib.ipv4_src = p->src.w[3];
+    fib.ipv4_dst = p->dst.w[3];
+  } else {
+    __builtin_memcpy(fib.ipv6_src, &p->src, sizeof p->src);
+    __builtin_memcpy(fib.ipv6_dst, &p->dst, sizeof p->dst);
+  }
   const long rc = bpf_fib_lookup(skb, &fib, sizeof fib, 0);
+  if (rc == BPF_FIB_LKUP_RET_FRAG_NEEDED) {
+    out->mtu = fib.mtu_result; // 5.12
+  }
   if (rc != BPF_FIB_LKUP_RET_SUCCESS && rc != BPF_FIB_LKUP_RET_NO_NEIGH) {
     return false;
   }
@@ -48,7 +58,7 @@ EBN_GLOBAL bool find_route(struct __sk_buff* skb, const struct packet* p, __u32 
     return false;
   }
   out->ifindex = fib.ifindex;
-  out->mtu = rc == BPF_FIB_LKUP_RET_SUCCESS ? fib.mtu_result : 0; // 5.12
+  out->mtu = rc == BPF_FIB_LKUP_RET_SUCCESS ? fib.mtu_result : 0;
   __builtin_memset(&out->next_hop, 0, sizeof out->next_hop);
   out->next_hop.nh_family = fib.family;
   if (fib.family == EBN_AF_INET) {
@@ -70,8 +80,8 @@ enum {
 
 struct known_route {
   __u64 asked; // ticks (bpf_jiffies64); 0: nothing is known
-  __be32 src;
-  __be32 dst;
+  struct ebn_addr src;
+  struct ebn_addr dst;
   __be16 sport;
   __be16 dport;
   __u32 network;
@@ -90,11 +100,12 @@ _Static_assert(ROUTES == 1 << (32 - 22), "find_route_again takes the upper bits 
 
 static __always_inline bool is_route_of(const struct known_route* known, const struct packet* p,
                                         __u32 network) {
-  return known->src == p->src.w[3] && known->dst == p->dst.w[3] && known->sport == p->sport &&
-         known->dport == p->dport && known->network == network && known->proto == p->proto;
+  return addr_equal(&known->dst, &p->dst) && addr_equal(&known->src, &p->src) &&
+         known->sport == p->sport && known->dport == p->dport && known->network == network &&
+         known->proto == p->proto;
 }
 
-// As find_route for a packet before its translation. NULL: the host's stack shall answer.
+// As find_route for a packet before its translation: see struct route for one that has no way.
 static __always_inline struct route* find_route_again(struct __sk_buff* skb, const struct packet* p,
                                                       __u32 network) {
   // Multiplicative hashing (Knuth): the upper bits of the product are the mixed ones.
@@ -111,16 +122,20 @@ static __always_inline struct route* find_route_again(struct __sk_buff* skb, con
   }
   known->asked = 0;
   if (!find_route(skb, p, network, &known->route)) {
-    return NULL;
+    return &known->route;
   }
-  known->src = p->src.w[3];
-  known->dst = p->dst.w[3];
+  known->src = p->src;
+  known->dst = p->dst;
   known->sport = p->sport;
   known->dport = p->dport;
   known->network = network;
   known->proto = p->proto;
   known->asked = known->route.mtu ? now : 0;
   return &known->route;
+}
+
+static __always_inline bool has_way(const struct route* route) {
+  return route && route->ifindex;
 }
 
 static __always_inline struct verdict send_out(struct route* route) {

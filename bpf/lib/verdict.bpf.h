@@ -10,6 +10,11 @@
 
 const volatile struct ebn_config cfg = {};
 
+// What a stage in a function of its own says of a packet that it left as it was, for the next one.
+enum {
+  NOT_OURS = TC_ACT_PIPE,
+};
+
 struct verdict {
   int action;
   enum ebn_drop_reason reason;

@@ -2,6 +2,7 @@
 // What comes from the outside: replies to masqueraded flows and clients of published ports go
 // straight into the sandbox; everything else is the host's own and passes untouched.
 #include "bpf/lib/fragment.bpf.h"
+#include "bpf/lib/host_socket.bpf.h"
 #include "bpf/lib/icmp_error.bpf.h"
 #include "bpf/lib/masquerade.bpf.h"
 #include "bpf/lib/publish.bpf.h"
@@ -29,7 +30,7 @@ static __always_inline const struct ebn_masq* find_masq(const struct packet* p) 
 static __always_inline void to_inside(struct translation* t, const struct packet* p,
                                       const struct ebn_flow_key* key) {
   const bool remote_is_lo = addr_equal(&key->lo, &p->src) && key->lo_port == p->sport;
-  t->dst = remote_is_lo ? key->hi.w[3] : key->lo.w[3];
+  t->dst = remote_is_lo ? key->hi : key->lo;
   t->dport = remote_is_lo ? key->hi_port : key->lo_port;
 }
 
@@ -77,24 +78,10 @@ EBN_GLOBAL int masq_reply(struct __sk_buff* skb, struct packet* p) {
   return finish(ep->network, deliver_routed(skb, slot, ep));
 }
 
-// Whether a socket of the host itself has this connection: one that it opened from a local port
-// that was published later.
-static __always_inline bool host_socket_has(struct __sk_buff* skb, const struct packet* p) {
-  struct bpf_sock_tuple tuple = {};
-  tuple.ipv4.saddr = p->src.w[3];
-  tuple.ipv4.daddr = p->dst.w[3];
-  tuple.ipv4.sport = p->sport;
-  tuple.ipv4.dport = p->dport;
-  struct bpf_sock* sk = bpf_skc_lookup_tcp(skb, &tuple, sizeof tuple.ipv4, BPF_F_CURRENT_NETNS, 0);
-  if (sk) {
-    bpf_sk_release(sk);
-  }
-  return sk != NULL;
-}
-
-// A segment to a published port of no known connection: the host's own, or answered by a reset.
+// A segment to a published port of no known connection: the host's own, which opened it from a
+// local port that was published later, or answered by a reset.
 static __always_inline struct verdict stray_segment(struct __sk_buff* skb, const struct packet* p) {
-  if (host_socket_has(skb, p)) {
+  if (host_socket_has(skb, EBN_PROTO_TCP, &p->src, p->sport, &p->dst, p->dport)) {
     return to_kernel();
   }
   if (!deserves_reset(p) || !make_reset(skb, p)) {
@@ -105,10 +92,11 @@ static __always_inline struct verdict stray_segment(struct __sk_buff* skb, const
 
 // A client of a published port.
 EBN_GLOBAL int client_from_uplink(struct __sk_buff* skb, struct packet* p) {
-  struct inbound* in = inbound_scratch();
-  if (!p || !in) {
+  struct work* work = work_space();
+  if (!p || !work) {
     return TC_ACT_UNSPEC;
   }
+  struct inbound* in = &work->in;
   const struct ebn_addr dst = p->dst;
   const struct ebn_publish* record = find_published(published_chain(p->proto, p->dport), p);
   if (!record || !is_host_address(&dst)) {
@@ -128,7 +116,8 @@ EBN_GLOBAL int client_from_uplink(struct __sk_buff* skb, struct packet* p) {
   if (net->flags & EBN_NET_INTERNAL) {
     return finish(server->network, drop(EBN_DROP_INTERNAL));
   }
-  flow_key(&in->key, server->sandbox, p->proto, &server->addr4, in->target, &p->src, p->sport);
+  flow_key(&in->key, server->sandbox, p->proto, address_of(server, p->family), in->target, &p->src,
+           p->sport);
   const struct verdict v = to_published(skb, p, in, server, EBN_PATH_IN);
   return finish(server->network, v.reason == EBN_DROP_NO_FLOW ? stray_segment(skb, p) : v);
 }
@@ -149,9 +138,9 @@ static __always_inline __u32 owner_of_quoted(const struct packet* back, struct t
   if (!server) {
     return 0;
   }
-  t->dst = server->addr4.w[3];
+  t->dst = *address_of(server, back->family);
   t->dport = target_port(record, back->dport);
-  flow_key(&key, server->sandbox, back->proto, &server->addr4, t->dport, &back->src, back->sport);
+  flow_key(&key, server->sandbox, back->proto, &t->dst, t->dport, &back->src, back->sport);
   const struct ebn_flow* flow = flow_find(&key).flow;
   return flow && flow->kind == EBN_FLOW_PUBLISHED && flow->nat_port == back->dport &&
                  addr_equal(&flow->nat, &back->dst)
@@ -162,23 +151,22 @@ static __always_inline __u32 owner_of_quoted(const struct packet* back, struct t
 // An ICMP error about a packet that a sandbox sent through NAT: to the sandbox, as the packet
 // looked there. All others are the host's.
 EBN_GLOBAL int error_from_uplink(struct __sk_buff* skb, const struct packet* p) {
-  struct packet back;
-  if (!p || !parse_quoted(skb, p, &back)) {
+  struct work* work = work_space();
+  if (!p || !work || !parse_quoted(skb, p)) {
     return TC_ACT_UNSPEC;
   }
-  struct translation t = translation_of(&back);
-  const __u32 slot = owner_of_quoted(&back, &t);
+  work->t = translation_of(&work->back);
+  const __u32 slot = owner_of_quoted(&work->back, &work->t);
   const struct ebn_endpoint* ep = endpoint_at(slot);
-  if (!ep || !addr_equal(&p->dst, &back.dst)) {
+  if (!ep || !addr_equal(&p->dst, &work->back.dst)) {
     return TC_ACT_UNSPEC;
   }
-  struct translation outer = translation_of(p); // from a router on the way, whose address stays
-  outer.dst = t.dst;
-  outer.ttl = ttl_after_hop(p->ttl);
+  work->outer = translation_of(p); // from a router on the way, whose address stays
+  work->outer.dst = work->t.dst;
+  work->outer.ttl = ttl_after_hop(p->ttl);
   count(ep->network, EBN_PATH_IN, skb->len);
-  return finish(ep->network, translate_error(skb, p, &back, &t, &outer)
-                                 ? deliver_routed(skb, slot, ep)
-                                 : drop(EBN_DROP_WRITE_FAILED));
+  return finish(ep->network, translate_error(skb, p) ? deliver_routed(skb, slot, ep)
+                                                     : drop(EBN_DROP_WRITE_FAILED));
 }
 
 // A frame of a VLAN belongs to the VLAN's own device, where this program sees it again, untagged.
@@ -189,22 +177,21 @@ static __always_inline bool is_of_vlan(const struct __sk_buff* skb) {
 
 SEC("tc")
 int tc_from_uplink(struct __sk_buff* skb) {
-  struct packet p;
-  if (is_of_vlan(skb) || skb->protocol != bpf_htons(EBN_ETH_P_IP) ||
-      skb->pkt_type != EBN_PACKET_HOST || !parse_ipv4(skb, &p)) {
+  if (is_of_vlan(skb) || skb->pkt_type != EBN_PACKET_HOST) {
     return TC_ACT_UNSPEC;
   }
-  if (needs_fragment_ports(&p) && !fragment_ports(&p, 0)) {
+  struct packet* p = parse_here(skb);
+  if (!p) {
     return TC_ACT_UNSPEC;
   }
-  if (p.has_ports && in_masq_range(p.dport)) {
-    return masq_reply(skb, &p);
+  if (needs_fragment_ports(p) && !fragment_ports(p, 0)) {
+    return TC_ACT_UNSPEC;
   }
-  if (published_chain(p.proto, p.dport)) {
-    return client_from_uplink(skb, &p);
+  if (p->has_ports && in_masq_range(p->dport)) {
+    return masq_reply(skb, p);
   }
-  if (is_icmp_error(&p)) {
-    return error_from_uplink(skb, &p);
+  if (published_chain(p->proto, p->dport)) {
+    return client_from_uplink(skb, p);
   }
-  return TC_ACT_UNSPEC;
+  return is_icmp_error(p) ? error_from_uplink(skb, p) : TC_ACT_UNSPEC;
 }

@@ -30,14 +30,20 @@ static __always_inline enum ebn_drop_reason refusal(const struct __sk_buff* skb,
 
 // The host answers to the address it saw: back to the endpoint's own (overlapping networks).
 static __always_inline struct verdict from_stack(struct __sk_buff* skb,
-                                                 const struct ebn_endpoint* ep) {
-  struct packet p;
-  if (addr_is_none(&ep->host_addr) || skb->protocol != bpf_htons(EBN_ETH_P_IP) ||
-      !parse_ipv4(skb, &p) || p.dst.w[3] != ep->host_addr.w[3]) {
+                                                 const struct ebn_endpoint* ep, __u32 slot) {
+  if (addr_is_none(&ep->host_addr) && !(ep->flags & EBN_EP_HOST6)) {
     return to_kernel();
   }
-  return swap_address(skb, &p, ep->host_addr.w[3], ep->addr4.w[3]) ? to_kernel()
-                                                                   : drop(EBN_DROP_WRITE_FAILED);
+  const struct packet* p = parse_here(skb);
+  if (!p) {
+    return to_kernel();
+  }
+  struct ebn_addr seen = host_address_of(ep, slot, p->family);
+  struct ebn_addr own = *address_of(ep, p->family);
+  if (addr_is_none(&seen) || !addr_equal(&p->dst, &seen)) {
+    return to_kernel();
+  }
+  return swap_address(skb, p, &seen, &own) ? to_kernel() : drop(EBN_DROP_WRITE_FAILED);
 }
 
 SEC("tc")
@@ -52,5 +58,5 @@ int tc_to_container(struct __sk_buff* skb) {
     return finish(network, drop(reason));
   }
   count(network, EBN_PATH_HOST, skb->len);
-  return finish(network, from_stack(skb, ep));
+  return finish(network, from_stack(skb, ep, skb->ifindex - EBN_VETH_IFINDEX_BASE));
 }

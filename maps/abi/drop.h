@@ -34,7 +34,8 @@
   X(NO_ROUTE, 24, "no_route", "the host has no route to the destination")                          \
   X(SPOOFED_ND, 25, "spoofed_nd", "a neighbour discovery message claims a foreign address")        \
   X(ROUTER_ADVERTISEMENT, 26, "router_advertisement",                                              \
-    "an endpoint poses as an IPv6 router (advertisement or redirect)")
+    "an endpoint poses as an IPv6 router (advertisement or redirect)")                             \
+  X(HOP_LIMIT, 27, "hop_limit", "the last hop of an IPv6 packet that had to be routed")
 
 enum ebn_drop_reason {
   EBN_DROP_NONE = 0,

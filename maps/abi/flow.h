@@ -78,8 +78,9 @@ EBN_ASSERT_SIZE(struct ebn_masq, 56);
 struct ebn_fragment_key {
   struct ebn_addr src;
   struct ebn_addr dst;
-  __u32 scope; // sandbox, 0 for the outside
-  __be16 id;
+  __u32
+      scope; // sandbox, 0 for the outside; and 16 bits up, the lower half of an IPv6 identification
+  __be16 id; // IPv6: the upper half
   __u8 proto;
   __u8 pad;
 };

@@ -120,10 +120,10 @@ TEST_F(MetricText, TellsOfTheDaemon) {
        {"ebpfnet_dns_queries_total{result=\"answered\"} 0\n",
         "ebpfnet_dns_queries_total{result=\"failed\"} 9\n",
         "ebpfnet_api_requests_total{method=\"GET\",route=\"/v1/networks/{ref}\",code=\"404\"} 1\n",
-        "ebpfnet_api_request_duration_seconds_bucket{method=\"GET\",route=\"/v1/networks/"
-        "{ref}\",le=\"0.0025\"} 0\n",
-        "ebpfnet_api_request_duration_seconds_bucket{method=\"GET\",route=\"/v1/networks/"
-        "{ref}\",le=\"0.005\"} 1\n",
+        "ebpfnet_api_request_duration_seconds_bucket{method=\"GET\",route=\"/v1/networks/{ref}\","
+        "le=\"0.0025\"} 0\n", // NOLINT(bugprone-suspicious-missing-comma)
+        "ebpfnet_api_request_duration_seconds_bucket{method=\"GET\",route=\"/v1/networks/{ref}\","
+        "le=\"0.005\"} 1\n",
         "ebpfnet_log_messages_total{level=\"info\"} 8\n",
         "ebpfnet_log_messages_total{level=\"error\"} 2\n",
         "ebpfnet_events_total{event=\"orphan_removed\"} 2\n",
