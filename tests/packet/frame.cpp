@@ -35,14 +35,40 @@ std::uint32_t sum16(const Bytes& data, std::uint32_t sum) {
   return sum;
 }
 
+std::uint32_t pseudo_header6(const Frame& frame, std::size_t length) {
+  std::uint32_t sum = frame.proto + static_cast<std::uint32_t>(length);
+  for (const IpAddress& address : {frame.src, frame.dst}) {
+    sum = sum16(Bytes(address.bytes().begin(), address.bytes().end()), sum);
+  }
+  return sum;
+}
+
 std::uint32_t pseudo_header(const Frame& frame, std::size_t length) {
+  if (frame.is_v6()) {
+    return pseudo_header6(frame, length);
+  }
   const std::uint32_t src = frame.src.v4();
   const std::uint32_t dst = frame.dst.v4();
   return (src >> 16) + (src & 0xffff) + (dst >> 16) + (dst & 0xffff) + frame.proto +
          static_cast<std::uint32_t>(length);
 }
 
+Bytes ip6_header(const Frame& frame, std::size_t payload_length) {
+  Bytes out = {0x60, 0, 0, 0};
+  put16(out, static_cast<std::uint32_t>(frame.extensions.size() + payload_length));
+  out.push_back(frame.extensions.empty() ? frame.proto : frame.first_extension);
+  out.push_back(frame.ttl);
+  for (const IpAddress& address : {frame.src, frame.dst}) {
+    out.insert(out.end(), address.bytes().begin(), address.bytes().end());
+  }
+  put(out, frame.extensions);
+  return out;
+}
+
 Bytes ip_header(const Frame& frame, std::size_t payload_length) {
+  if (frame.is_v6()) {
+    return ip6_header(frame, payload_length);
+  }
   Bytes out;
   const std::size_t header_length = 20 + frame.options.size();
   out.push_back(static_cast<std::uint8_t>(0x40 | header_length / 4));
@@ -93,11 +119,18 @@ Bytes icmp_message(const Frame& frame) {
   Bytes out = {frame.icmp_type, frame.icmp_code, 0, 0};
   put32(out, frame.icmp_rest);
   put(out, frame.payload);
-  set16(out, 2, checksum(out));
+  set16(out, 2, checksum(out, frame.proto == kIcmp6 ? pseudo_header6(frame, out.size()) : 0));
   return out;
 }
 
 } // namespace
+
+bool Frame::is_v6() const {
+  const auto v6 = [](const IpAddress& address) {
+    return !address.is_v4() && !address.is_unspecified();
+  };
+  return v6(src) || v6(dst);
+}
 
 std::uint16_t checksum(const Bytes& data, std::uint32_t seed) {
   std::uint32_t sum = sum16(data, seed);
@@ -114,6 +147,7 @@ Bytes Frame::transport() const {
   case kUdp:
     return udp_datagram(*this);
   case kIcmp:
+  case kIcmp6:
     return icmp_message(*this);
   default:
     return payload;
@@ -128,7 +162,7 @@ Bytes Frame::ip_packet() const {
 }
 
 Bytes Frame::bytes() const {
-  return ethernet(eth_dst, eth_src, 0x0800, ip_packet());
+  return ethernet(eth_dst, eth_src, is_v6() ? 0x86dd : 0x0800, ip_packet());
 }
 
 Frame tcp(std::uint8_t flags) {
@@ -162,9 +196,22 @@ Frame echo_reply(std::uint16_t identifier) {
   return out;
 }
 
+Frame echo6(std::uint16_t identifier) {
+  Frame out = echo(identifier);
+  out.proto = kIcmp6;
+  out.icmp_type = 128;
+  return out;
+}
+
+Frame echo6_reply(std::uint16_t identifier) {
+  Frame out = echo6(identifier);
+  out.icmp_type = 129;
+  return out;
+}
+
 Frame icmp_error(std::uint8_t type, std::uint8_t code, const Frame& about, std::size_t kept) {
   Frame out;
-  out.proto = kIcmp;
+  out.proto = about.is_v6() ? kIcmp6 : kIcmp;
   out.icmp_type = type;
   out.icmp_code = code;
   out.payload = about.ip_packet();

@@ -17,6 +17,7 @@ using Bytes = std::vector<std::uint8_t>;
 inline constexpr std::uint8_t kIcmp = 1;
 inline constexpr std::uint8_t kTcp = 6;
 inline constexpr std::uint8_t kUdp = 17;
+inline constexpr std::uint8_t kIcmp6 = 58;
 
 inline constexpr std::uint8_t kFin = 0x01;
 inline constexpr std::uint8_t kSyn = 0x02;
@@ -30,8 +31,8 @@ inline IpAddress ip(std::string_view text) {
   return IpAddress::from(text).value();
 }
 
-// An Ethernet frame with an IPv4 packet. A test copies the frame that it sent and changes what the
-// program must have changed.
+// An Ethernet frame with an IPv4 packet, or with an IPv6 one when an address is one. A test copies
+// the frame that it sent and changes what the program must have changed.
 struct Frame {
   Mac eth_dst;
   Mac eth_src;
@@ -42,6 +43,8 @@ struct Frame {
   std::uint16_t id = 0x1234;
   std::uint16_t fragment = kDontFragment; // flags and offset of the IP header
   Bytes options;                          // of the IP header; a multiple of four bytes
+  std::uint8_t first_extension = 0;       // IPv6: the type of the first of `extensions`
+  Bytes extensions;                       // IPv6: headers, of which the last names proto
   std::uint16_t sport = 0;                // TCP, UDP
   std::uint16_t dport = 0;
   std::uint8_t flags = 0; // TCP
@@ -53,6 +56,7 @@ struct Frame {
   std::uint32_t icmp_rest = 0; // identifier and sequence of an echo, MTU of an error
   Bytes payload;
 
+  bool is_v6() const;
   Bytes bytes() const;     // from the Ethernet header
   Bytes ip_packet() const; // from the IP header
   Bytes transport() const; // from the transport header
@@ -62,7 +66,10 @@ Frame tcp(std::uint8_t flags);
 Frame udp();
 Frame echo(std::uint16_t identifier);
 Frame echo_reply(std::uint16_t identifier);
-// An error about `about`, of which `kept` bytes from its IP header are quoted.
+Frame echo6(std::uint16_t identifier);
+Frame echo6_reply(std::uint16_t identifier);
+// An error (of about's IP version) about `about`, of which `kept` bytes from its IP header are
+// quoted.
 Frame icmp_error(std::uint8_t type, std::uint8_t code, const Frame& about, std::size_t kept = 28);
 // A later fragment of a datagram: `payload` stands at `offset_bytes`, a multiple of eight.
 Bytes later_fragment(const Frame& first, std::uint16_t offset_bytes, const Bytes& payload);

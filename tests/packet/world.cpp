@@ -72,6 +72,16 @@ Mac gateway_mac(std::uint32_t network) {
   return Mac::from_bytes({0x02, 0x42, 0xee, 0, 0, static_cast<std::uint8_t>(network)});
 }
 
+// fd00:N::/64 of network N; the twin's is that of kCat.
+IpPrefix subnet6(std::uint32_t network) {
+  const std::uint32_t number = network == kTwin ? std::uint32_t{kCat} : network;
+  return must(IpPrefix::from(fmt::format("fd00:{:x}::/64", number)));
+}
+
+IpAddress gateway6(std::uint32_t network) {
+  return subnet6(network).address().plus(1);
+}
+
 Mac endpoint_mac(std::uint32_t slot) {
   return Mac::from_bytes({0x02, 0x42, 0xaa, 0, 0, static_cast<std::uint8_t>(slot)});
 }
@@ -138,10 +148,12 @@ World::~World() {
 void World::make_devices() {
   for (std::uint32_t slot = 1; slot < kSlots; ++slot) {
     const EndpointRow& row = kEndpointRows[slot];
-    Endpoint ep{slot, row.network, ip(row.ip), endpoint_mac(slot), {}, {}, {}, {}};
+    Endpoint ep{slot, row.network, ip(row.ip), endpoint_mac(slot), {}, {}, {}, {}, {}, {}};
     ep.gateway = ip(kNetworkRows[row.network].gateway);
     ep.gateway_mac = gateway_mac(row.network);
     ep.veth_mac = ep.gateway_mac;
+    ep.ip6 = subnet6(row.network).address().plus(slot + 1);
+    ep.gateway6 = gateway6(row.network);
     if (*row.host_address != '\0') {
       ep.host_address = ip(row.host_address);
     }
@@ -167,6 +179,8 @@ void World::make_network(std::uint32_t network) {
   const auto subnet = must(IpPrefix::from(kNetworkRows[network].subnet));
   must(netlink::add_address(*socket_, spec.index, ip(kNetworkRows[network].gateway),
                             subnet.length(), network == kTwin));
+  must(netlink::write_sysctl(fmt::format("net/ipv6/conf/{}/forwarding", spec.name), "1"));
+  must(netlink::add_address(*socket_, spec.index, gateway6(network), 64, network == kTwin));
 }
 
 void World::make_sandbox(std::uint32_t slot) {
@@ -227,9 +241,14 @@ void World::make_uplink() {
   must(netlink::add_neighbour(*socket_, index, ip("192.0.2.1"), router_mac_));
   must(netlink::add_route(
       *socket_, {IpPrefix::of(ip("0.0.0.0"), 0), ip("192.0.2.1"), index, false, IpAddress(), 0}));
-  const ebn_uplink record{view::to_abi(host()), {}};
+  must(netlink::add_address(*socket_, index, host6(), 64, false));
+  must(netlink::add_neighbour(*socket_, index, ip("2001:db8::1"), router_mac_));
+  must(netlink::add_route(
+      *socket_, {IpPrefix::of(ip("::"), 0), ip("2001:db8::1"), index, false, IpAddress(), 0}));
+  const ebn_uplink record{view::to_abi(host()), view::to_abi(host6())};
   must(maps().uplinks.put(uplink_, record));
   must(maps().host_addrs.put(view::to_abi(host()), 1));
+  must(maps().host_addrs.put(view::to_abi(host6()), 1));
 }
 
 void World::write_networks() {
@@ -249,6 +268,12 @@ void World::write_networks() {
     gateway.mtu = 1500;
     view::copy_mac(gateway_mac(network), gateway.mac);
     must(maps().destinations.put({network, record.gateway4}, gateway));
+    const ebn_network6 record6{view::to_abi(subnet6(network).address()),
+                               view::to_abi(gateway6(network)), 64, 0};
+    must(maps().networks6.put(network, record6));
+    must(maps().subnets.put({64, record6.subnet}, network));
+    must(maps().host_addrs.put(record6.gateway, 1));
+    must(maps().destinations.put({network, record6.gateway}, gateway));
     must(maps().counters.reset(NetworkIndex(network)));
   }
   must(maps().counters.reset(NetworkIndex(0)));
@@ -259,6 +284,7 @@ void World::write_endpoint(const Endpoint& ep, std::uint16_t flags) {
   record.network = ep.network;
   record.sandbox = ep.sandbox();
   record.addr4 = view::to_abi(ep.ip);
+  record.addr6 = view::to_abi(ep.ip6);
   if (!ep.host_address.is_unspecified()) {
     record.host_addr = view::to_abi(ep.host_address);
   }
@@ -274,6 +300,7 @@ void World::write_endpoint(const Endpoint& ep, std::uint16_t flags) {
   dest.mtu = 1500;
   view::copy_mac(ep.mac, dest.mac);
   must(maps().destinations.put({ep.network, record.addr4}, dest));
+  must(maps().destinations.put({ep.network, record.addr6}, dest));
   if (!ep.host_address.is_unspecified()) {
     must(maps().destinations.put({0, record.host_addr}, dest));
   }
@@ -329,7 +356,7 @@ std::uint32_t World::publish(std::uint8_t proto, std::uint16_t first, std::uint1
   const std::uint32_t number = next_record_++;
   ebn_publish record{};
   if (host.is_unspecified()) {
-    record.flags = EBN_PUB_ANY4;
+    record.flags = EBN_PUB_ANY4 | EBN_PUB_ANY6;
   } else {
     record.host = view::to_abi(host);
   }
@@ -346,7 +373,8 @@ std::uint32_t World::publish(std::uint8_t proto, std::uint16_t first, std::uint1
 
 Outcome World::run(const std::string& program, const Bytes& bytes, std::uint32_t from,
                    std::uint32_t came_by, std::uint32_t gso_size) {
-  constexpr std::size_t kRoom = 256; // a program may make the packet longer
+  constexpr std::size_t kRoom = 256;          // a program may make the packet longer
+  constexpr __u32 kChecksumComplete = 1 << 2; // BPF_F_TEST_SKB_CHECKSUM_COMPLETE
   Outcome out;
   out.bytes.resize(bytes.size() + kRoom);
   __sk_buff context{};
@@ -356,7 +384,7 @@ Outcome World::run(const std::string& program, const Bytes& bytes, std::uint32_t
   LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = bytes.data(), .data_out = out.bytes.data(),
               .data_size_in = static_cast<__u32>(bytes.size()),
               .data_size_out = static_cast<__u32>(out.bytes.size()), .ctx_in = &context,
-              .ctx_size_in = sizeof context);
+              .ctx_size_in = sizeof context, .flags = checksum_complete_ ? kChecksumComplete : 0);
   const int fd = must(plane_->program_fd(program));
   must(::bpf_prog_test_run_opts(fd, &options) == 0, "BPF_PROG_TEST_RUN");
   out.bytes.resize(options.data_size_out);

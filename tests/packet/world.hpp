@@ -47,6 +47,8 @@ struct Endpoint {
   Mac gateway_mac;
   Mac veth_mac;           // of the host side
   IpAddress host_address; // unspecified: the endpoint's own
+  IpAddress ip6;
+  IpAddress gateway6;
 
   std::uint32_t sandbox() const { return slot; }
   std::uint32_t veth() const { return EBN_VETH_IFINDEX_BASE + slot; }
@@ -75,6 +77,7 @@ public:
   const Mac& uplink_mac() const { return uplink_mac_; }
   const Mac& router_mac() const { return router_mac_; }
   IpAddress host() const { return ip("192.0.2.10"); }
+  IpAddress host6() const { return ip("2001:db8::10"); }
   int sandbox_netns(std::uint32_t slot) const { return netns_.at(slot).get(); }
   int outside_netns() const { return outside_.get(); }
 
@@ -85,6 +88,9 @@ public:
   Outcome from_container(std::uint32_t slot, const Bytes& bytes);
   Outcome from_uplink(const Bytes& bytes);
   Outcome to_uplink(std::uint32_t network, const Bytes& bytes);
+  // Whether packets come with a sum over all their bytes, as many devices give it: the kernel then
+  // checks that the sum still holds when a program is done. Linux 6.16 and stable releases.
+  void set_checksum_complete(bool on) { checksum_complete_ = on; }
   // A frame on its way into the sandbox; `came_by` is 0 for one that the host made itself.
   Outcome to_container(std::uint32_t slot, std::uint32_t came_by, const Bytes& bytes);
 
@@ -130,6 +136,7 @@ private:
   Mac uplink_mac_;
   Mac router_mac_;
   std::uint32_t next_record_ = 1;
+  bool checksum_complete_ = false;
 };
 
 ebn_config default_config();
