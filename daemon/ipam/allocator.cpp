@@ -85,8 +85,7 @@ Result<IpAddress> Allocator::request(Family family) {
   const std::lock_guard lock(mutex_);
   Subnet* subnet = find(family);
   if (subnet == nullptr) {
-    return fail(ErrorCode::invalid, "the network has no {} subnet",
-                family == Family::v4 ? "IPv4" : "IPv6");
+    return fail(ErrorCode::invalid, "the network has no {} subnet", name_of(family));
   }
   const U128 last_given = number(subnet->cursor);
   const bool begun = subnet->range.contains(subnet->cursor);

@@ -13,8 +13,6 @@
 
 namespace ebpfnet::ipam {
 
-enum class Family { v4, v6 };
-
 // Safe to use from several threads at once. Memory grows with the gaps between used addresses, not
 // with the subnet.
 class Allocator {

@@ -13,6 +13,10 @@ Failure invalid_config(std::string_view what) {
   return fail(ErrorCode::invalid, "invalid network config:\n{}", what);
 }
 
+bool is_enabled(const PlanRequest& request, Family family) {
+  return family == Family::v4 ? request.enable_ipv4 : request.enable_ipv6;
+}
+
 // First and last address cannot be an interface's: network and broadcast address of IPv4 (RFC 919,
 // but for /31 of RFC 3021), subnet-router anycast address of IPv6 (RFC 4291 2.6.1, but for /127 of
 // RFC 6164).
@@ -59,6 +63,11 @@ Result<IpPrefix> user_subnet(const std::string& text, const PlanRequest& request
   }
   if (subnet->address().is_loopback() || subnet->address().is_multicast()) {
     return invalid_config(fmt::format("invalid subnet {}: it is not a unicast network", text));
+  }
+  if (IpPrefix::of(TRY(IpAddress::from("fe80::")), 10).overlaps(*subnet)) {
+    return invalid_config(fmt::format(
+        "invalid subnet {}: link-local addresses are every interface's own, not a network's",
+        text));
   }
   TRY_VOID(refuse_host_routes(*subnet, request));
   return subnet;
@@ -155,7 +164,9 @@ Result<std::optional<IpAddress>> gateway_of(const SubnetPlan& plan, const std::s
   return chosen;
 }
 
-Result<SubnetPlan> plan_subnet(const SubnetRequest& wanted, bool v6, const PlanRequest& request) {
+// `family`: of a subnet that nobody named.
+Result<SubnetPlan> plan_subnet(const SubnetRequest& wanted, Family family,
+                               const PlanRequest& request) {
   SubnetPlan plan;
   if (wanted.subnet.empty() && !(wanted.ip_range.empty() && wanted.gateway.empty())) {
     return fail(ErrorCode::invalid, "every ip-range or gateway must have a corresponding subnet");
@@ -164,17 +175,32 @@ Result<SubnetPlan> plan_subnet(const SubnetRequest& wanted, bool v6, const PlanR
     return fail(ErrorCode::invalid, "no matching subnet for aux-address {}",
                 wanted.aux.begin()->second);
   }
-  plan.subnet = TRY(wanted.subnet.empty() ? choose_subnet(v6, std::nullopt, request.ula_seed,
-                                                          everything_taken(request))
-                                          : user_subnet(wanted.subnet, request));
+  plan.subnet =
+      TRY(wanted.subnet.empty() ? choose_subnet(family == Family::v6, std::nullopt,
+                                                request.ula_seed, everything_taken(request))
+                                : user_subnet(wanted.subnet, request));
   plan.range = TRY(range_in(plan.subnet, wanted.ip_range));
   plan.aux = TRY(aux_in(plan.subnet, wanted));
   plan.gateway = TRY(gateway_of(plan, wanted.gateway, request));
+  plan.overlapping = std::ranges::any_of(
+      request.own_pools_in_use, [&](const IpPrefix& pool) { return pool.overlaps(plan.subnet); });
   return plan;
 }
 
-Result<void> refuse_second(const SubnetPlan& plan, const std::optional<SubnetPlan>& earlier) {
-  if (!earlier) {
+Result<void> refuse_disabled(const SubnetPlan& plan, const PlanRequest& request) {
+  const Family family = plan.family();
+  if (is_enabled(request, family)) {
+    return {};
+  }
+  return Failure(
+      Error{ErrorCode::invalid, 0,
+            fmt::format("subnet {} needs {}, which is off for this network",
+                        plan.subnet.to_string(), name_of(family)),
+            family == Family::v6 ? "create the network with --ipv6" : "leave out --ipv4=false"});
+}
+
+Result<void> refuse_second(const SubnetPlan& plan, const SubnetPlan* earlier) {
+  if (earlier == nullptr) {
     return {};
   }
   if (earlier->subnet.overlaps(plan.subnet)) {
@@ -187,26 +213,30 @@ Result<void> refuse_second(const SubnetPlan& plan, const std::optional<SubnetPla
 
 } // namespace
 
+const SubnetPlan* NetworkPlan::find(Family family) const {
+  const auto found = std::ranges::find(subnets, family, &SubnetPlan::family);
+  return found == subnets.end() ? nullptr : &*found;
+}
+
 Result<NetworkPlan> plan_network(const PlanRequest& request) {
-  std::optional<SubnetPlan> v4;
-  std::optional<SubnetPlan> v6;
-  for (const SubnetRequest& wanted : request.subnets) {
-    SubnetPlan plan = TRY(plan_subnet(wanted, false, request));
-    if (!plan.subnet.is_v4() && !request.enable_ipv6) {
-      return Failure(Error{ErrorCode::invalid, 0,
-                           fmt::format("subnet {} needs IPv6, which is off for this network",
-                                       plan.subnet.to_string()),
-                           "create the network with --ipv6"});
-    }
-    auto& place = plan.subnet.is_v4() ? v4 : v6;
-    TRY_VOID(refuse_second(plan, place));
-    place = std::move(plan);
+  if (!request.enable_ipv4 && !request.enable_ipv6) {
+    return Failure(Error{ErrorCode::invalid, 0, "IPv4 or IPv6 must be enabled",
+                         "add --ipv6, or leave out --ipv4=false"});
   }
+  const Family first = request.enable_ipv4 ? Family::v4 : Family::v6;
   NetworkPlan network;
-  network.subnets.push_back(v4 ? std::move(*v4) : TRY(plan_subnet({}, false, request)));
-  if (request.enable_ipv6) {
-    network.subnets.push_back(v6 ? std::move(*v6) : TRY(plan_subnet({}, true, request)));
+  for (const SubnetRequest& wanted : request.subnets) {
+    SubnetPlan plan = TRY(plan_subnet(wanted, first, request));
+    TRY_VOID(refuse_disabled(plan, request));
+    TRY_VOID(refuse_second(plan, network.find(plan.family())));
+    network.subnets.push_back(std::move(plan));
   }
+  for (const Family family : kFamilies) {
+    if (is_enabled(request, family) && network.find(family) == nullptr) {
+      network.subnets.push_back(TRY(plan_subnet({}, family, request)));
+    }
+  }
+  std::ranges::sort(network.subnets, {}, &SubnetPlan::family);
   return network;
 }
 

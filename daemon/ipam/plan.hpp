@@ -7,6 +7,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "maps/types/ip.hpp"
@@ -18,6 +19,16 @@ namespace ebpfnet::ipam {
 inline constexpr const char* kAuxGatewayV4 = "DefaultGatewayIPv4";
 inline constexpr const char* kAuxGatewayV6 = "DefaultGatewayIPv6";
 
+enum class Family { v4, v6 };
+inline constexpr Family kFamilies[] = {Family::v4, Family::v6};
+
+inline Family family_of(const IpAddress& address) {
+  return address.is_v4() ? Family::v4 : Family::v6;
+}
+inline std::string_view name_of(Family family) {
+  return family == Family::v4 ? "IPv4" : "IPv6";
+}
+
 // As the user wrote it; see api::IpamConfig. "0.0.0.0/28" or "::/80" asks for a prefix of that size
 // from the pools.
 struct SubnetRequest {
@@ -28,6 +39,7 @@ struct SubnetRequest {
 struct PlanRequest {
   std::vector<SubnetRequest>
       subnets; // at most one per family; a missing family comes from the pools
+  bool enable_ipv4 = true;
   bool enable_ipv6 = false;
   bool internal = false;             // no default gateway unless given or required
   bool gateway_required = false;     // even an internal network gets one, or is refused
@@ -43,10 +55,16 @@ struct SubnetPlan {
   IpPrefix range; // where automatic addresses come from
   std::optional<IpAddress> gateway;
   std::map<std::string, IpAddress> aux;
+  bool overlapping = false; // with another network's: the host sees translated addresses
+
+  Family family() const { return family_of(subnet.address()); }
 };
 
 struct NetworkPlan {
-  std::vector<SubnetPlan> subnets; // IPv4 first
+  std::vector<SubnetPlan> subnets; // one per family, IPv4 first
+
+  // nullptr: the network does not have this family.
+  const SubnetPlan* find(Family family) const;
 };
 
 // Errors carry Docker's words: `invalid` for a request that contradicts itself, `conflict` for a

@@ -44,7 +44,8 @@ std::optional<AddressInfo> parse_address(const nlmsghdr& message) {
   return AddressInfo{
       IfIndex(header.ifa_index),      *address,
       header.ifa_prefixlen,           header.ifa_scope,
-      (flags & IFA_F_SECONDARY) == 0, (flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) != 0};
+      (flags & IFA_F_SECONDARY) == 0, (flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) != 0,
+      (flags & IFA_F_DEPRECATED) != 0};
 }
 
 } // namespace

@@ -15,8 +15,9 @@ struct AddressInfo {
   IpAddress address;          // the interface's own end
   unsigned prefix_length = 0; // in the family's own bits
   unsigned scope = 0;         // RT_SCOPE_UNIVERSE, RT_SCOPE_LINK, RT_SCOPE_HOST
-  bool primary = true;    // not a second address of the same IPv4 subnet, not a temporary IPv6 one
-  bool tentative = false; // IPv6: not usable yet, or found to be a duplicate
+  bool primary = true;     // not a second address of the same IPv4 subnet, not a temporary IPv6 one
+  bool tentative = false;  // IPv6: not usable yet, or found to be a duplicate
+  bool deprecated = false; // not for new connections
 };
 
 // `no_prefix_route`: the kernel adds no route for the subnet. IPv6 addresses skip duplicate

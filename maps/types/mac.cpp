@@ -1,5 +1,7 @@
 #include "maps/types/mac.hpp"
 
+#include <sys/random.h>
+
 #include <algorithm>
 #include <charconv>
 
@@ -35,8 +37,24 @@ Mac Mac::from_ipv4(const IpAddress& address) {
   return from_bytes({0x02, 0x42, b[12], b[13], b[14], b[15]});
 }
 
+Result<Mac> Mac::random() {
+  std::array<std::uint8_t, 6> bytes{};
+  if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
+    return fail_errno(errno, "getrandom");
+  }
+  bytes[0] = 0x02;
+  return from_bytes(bytes);
+}
+
 bool Mac::is_zero() const {
   return std::ranges::all_of(bytes_, [](std::uint8_t b) { return b == 0; });
+}
+
+IpAddress Mac::link_local() const {
+  constexpr std::uint8_t kLocalBit = 0x02; // inverted in the identifier
+  return IpAddress::from_bytes({0xfe, 0x80, 0, 0, 0, 0, 0, 0,
+                                static_cast<std::uint8_t>(bytes_[0] ^ kLocalBit), bytes_[1],
+                                bytes_[2], 0xff, 0xfe, bytes_[3], bytes_[4], bytes_[5]});
 }
 
 std::string Mac::to_string() const {

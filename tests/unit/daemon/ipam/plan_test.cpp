@@ -80,6 +80,28 @@ TEST(Plan, GivesIpv6FromAUniqueLocalPrefixOfTheMachine) {
   EXPECT_EQ(planned(request, 1).subnet, prefix("fd01:203:405:1::/80"));
 }
 
+TEST(Plan, GivesIpv6AloneWhenIpv4IsOff) {
+  PlanRequest request;
+  request.enable_ipv4 = false;
+  EXPECT_EQ(refusal(request), "IPv4 or IPv6 must be enabled");
+  request.enable_ipv6 = true;
+  EXPECT_EQ(plan_network(request)->subnets.size(), 1U);
+  EXPECT_EQ(planned(request).subnet, prefix("fd00::/64"));
+  request.subnets = {{"", "", "", {}}};
+  EXPECT_EQ(planned(request).subnet, prefix("fd00::/64"));
+  request.subnets = {{"10.1.2.0/24", "", "", {}}};
+  EXPECT_THAT(refusal(request), HasSubstr("needs IPv4"));
+}
+
+TEST(Plan, TellsOfEachFamilyWhetherAnotherNetworkHasTheSameAddresses) {
+  auto request = with({{"fd00:1::/64", "", "", {}}, {"10.1.2.0/24", "", "", {}}});
+  request.enable_ipv6 = true;
+  request.own_pools_in_use = {prefix("fd00:1::/48")};
+  EXPECT_EQ(planned(request, 0).subnet, prefix("10.1.2.0/24"));
+  EXPECT_FALSE(planned(request, 0).overlapping);
+  EXPECT_TRUE(planned(request, 1).overlapping);
+}
+
 TEST(Plan, TakesRangeGatewayAndAuxiliaryAddresses) {
   const auto plan = planned(
       with({{"10.5.0.0/16", "10.5.9.0/24", "10.5.255.254", {{"DefaultGatewayIPv4", "10.5.0.2"}}}}));
@@ -110,8 +132,9 @@ TEST(Plan, RefusesInDockersWords) {
 }
 
 TEST(Plan, RefusesWhatCannotBeANetwork) {
-  for (const char* text : {"x", "10.0.0.0", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/",
-                           "127.0.0.0/8", "224.0.0.0/8", "ff02::/64", "::1/128", "10.0.0.0/24 "}) {
+  for (const char* text :
+       {"x", "10.0.0.0", "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/", "127.0.0.0/8", "224.0.0.0/8",
+        "ff02::/64", "::1/128", "10.0.0.0/24 ", "fe80::/64"}) {
     auto request = with({{text, "", "", {}}});
     request.enable_ipv6 = true;
     EXPECT_THAT(refusal(request), HasSubstr("invalid network config")) << text;
