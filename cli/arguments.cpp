@@ -51,6 +51,12 @@ Argument Arguments::add_flag(const std::string& names, bool& value, const std::s
   return Argument(app_->add_flag(names, value, help));
 }
 
+Argument Arguments::add_flag(const std::string& names, std::optional<bool>& value,
+                             const std::string& help) {
+  const auto set = [&value](std::int64_t times) { value = times > 0; }; // --flag=false: -1
+  return Argument(app_->add_flag_function(names, set, help));
+}
+
 Argument Arguments::add_option(const std::string& names, std::string& value,
                                const std::string& help) {
   return Argument(app_->add_option(names, value, help));

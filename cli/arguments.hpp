@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,9 @@ public:
   // `names`: "-f,--force" for flags, "SANDBOX" for a name. The variable keeps its value when the
   // words do not set it, and must live until they are parsed.
   Argument add_flag(const std::string& names, bool& value, const std::string& help = {});
+  // Not set when the words do not say.
+  Argument add_flag(const std::string& names, std::optional<bool>& value,
+                    const std::string& help = {});
   Argument add_option(const std::string& names, std::string& value, const std::string& help = {});
   Argument add_option(const std::string& names, int& value, const std::string& help = {});
   // A name that may be given several times, and takes all words that are left.

@@ -70,7 +70,8 @@ void add_sandbox_flags(Arguments& arguments, SandboxFlags& flags) {
       .type_name("NETWORK");
   arguments.add_option("--ip", flags.first.ipv4, "IPv4 address on the first network")
       .type_name("IP");
-  arguments.add_option("--ip6", flags.first.ipv6).hidden(); // refused by the daemon: not built yet
+  arguments.add_option("--ip6", flags.first.ipv6, "IPv6 address on the first network")
+      .type_name("IP");
   arguments.add_option("--mac-address", flags.first.mac, "MAC address on the first network")
       .type_name("MAC");
   arguments

@@ -14,7 +14,7 @@ Action network_connect(Arguments& arguments) {
   auto flags = std::make_shared<Flags>();
   api::EndpointConfig& endpoint = flags->request.endpoint;
   arguments.add_option("--ip", endpoint.ipv4, "IPv4 address; chosen without it").type_name("IP");
-  arguments.add_option("--ip6", endpoint.ipv6).hidden(); // refused by the daemon: not built yet
+  arguments.add_option("--ip6", endpoint.ipv6, "IPv6 address; chosen without it").type_name("IP");
   arguments.add_repeated("--alias", endpoint.aliases, "Further name on this network")
       .type_name("NAME");
   arguments.add_option("--mac-address", endpoint.mac, "MAC address; derived without it")

@@ -108,7 +108,8 @@ Action network_create(Arguments& arguments) {
       .type_name("NAME=IP");
   arguments.add_flag("--internal", flags->request.internal,
                      "No way out of the network, and none in");
-  arguments.add_flag("--ipv6", flags->request.enable_ipv6).hidden(); // refused: not built yet
+  arguments.add_flag("--ipv4", flags->request.enable_ipv4, "IPv4, which --ipv4=false leaves out");
+  arguments.add_flag("--ipv6", flags->request.enable_ipv6, "IPv6 too");
   arguments.add_flag("--attachable", flags->request.attachable,
                      "Noted for network inspect; any network can be joined");
   arguments.add_repeated("-o,--opt", flags->options, "Option of the driver").type_name("KEY=VALUE");

@@ -178,7 +178,7 @@ public:
   template <class T> void operator()(const char* key, const T& value) {
     object_[key] = write(value);
   }
-  void operator()(const char* key, const std::optional<ProcessConfig>& value) {
+  template <class T> void operator()(const char* key, const std::optional<T>& value) {
     if (value) {
       object_[key] = write(*value);
     }

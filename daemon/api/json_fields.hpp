@@ -26,6 +26,7 @@ template <class V> void fields(V& visit, Is<NetworkCreate> auto& value) {
   visit("Driver", value.driver);
   visit.inside("IPAM", "Config", value.ipam);
   visit("Internal", value.internal);
+  visit("EnableIPv4", value.enable_ipv4);
   visit("EnableIPv6", value.enable_ipv6);
   visit("Attachable", value.attachable);
   visit("Options", value.options);

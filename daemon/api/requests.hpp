@@ -29,7 +29,8 @@ struct NetworkCreate {
   std::string driver = "bridge";
   std::vector<IpamConfig> ipam;
   bool internal = false;
-  bool enable_ipv6 = false;
+  std::optional<bool> enable_ipv4; // none: yes, unless an option says otherwise
+  std::optional<bool> enable_ipv6; // none: no, unless an option says otherwise
   bool attachable = false;
   StringMap options;
   StringMap labels;
@@ -40,7 +41,7 @@ struct EndpointConfig {
   std::string network; // name, id or unique id prefix
   std::string ipv4;    // empty: chosen
   std::string ipv6;    // empty: chosen
-  std::string mac;     // empty: derived from the IPv4 address
+  std::string mac;     // empty: derived from the IPv4 address, random without one
   std::vector<std::string> aliases;
   int gw_priority = 0;
 };

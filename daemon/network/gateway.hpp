@@ -1,5 +1,5 @@
 // Which of its endpoints gives a sandbox its default route, by Docker's rules, and carries its
-// published ports.
+// published ports. Each family has its own: they may be different endpoints.
 #pragma once
 
 #include <memory>
@@ -14,12 +14,12 @@ struct Attachment {
   std::shared_ptr<Network> network;
 };
 
-// Priority first, then networks that lead outside, then those with a gateway, then by network name.
-// nullptr in `endpoint`: none has a gateway.
-Attachment choose_gateway(const std::vector<Attachment>& attachments);
+// Of those that have a gateway of the family: priority first, then networks that lead outside by
+// both families, then by network name. nullptr in `endpoint`: there is none.
+Attachment choose_gateway(const std::vector<Attachment>& attachments, Family family);
 
 // The gateway address of an attachment; "::" when there is none (also on internal networks, which
 // have no default route).
-IpAddress gateway_address(const Attachment& attachment);
+IpAddress gateway_address(const Network& network, Family family);
 
 } // namespace ebpfnet::network

@@ -19,7 +19,8 @@ Json subnet_to_json(const ipam::SubnetPlan& plan) {
   return {{"subnet", plan.subnet.to_string()},
           {"range", plan.range.to_string()},
           {"gateway", plan.gateway ? plan.gateway->to_string() : ""},
-          {"aux", aux}};
+          {"aux", aux},
+          {"overlapping", plan.overlapping}};
 }
 
 // The allocator believes it.
@@ -34,7 +35,8 @@ Result<void> check_inside(const ipam::SubnetPlan& plan) {
   return {};
 }
 
-Result<ipam::SubnetPlan> subnet_from_json(const Json& json) {
+// `overlapping` stood in the document itself when there was one family.
+Result<ipam::SubnetPlan> subnet_from_json(const Json& json, bool overlapping) {
   ipam::SubnetPlan plan;
   plan.subnet = TRY(IpPrefix::from(json.value("subnet", "")));
   plan.range = TRY(IpPrefix::from(json.value("range", "")));
@@ -46,6 +48,7 @@ Result<ipam::SubnetPlan> subnet_from_json(const Json& json) {
   for (const auto& [name, address] : aux.items()) {
     plan.aux[name] = TRY(IpAddress::from(address.get<std::string>()));
   }
+  plan.overlapping = json.value("overlapping", overlapping);
   TRY_VOID(check_inside(plan));
   return plan;
 }
@@ -87,6 +90,12 @@ auto guarded(const std::string& id, std::string_view kind, Read read) -> decltyp
   }
 }
 
+constexpr const char* kNoAddress = "::";
+
+std::string last_given(const Network& network, Family family) {
+  return (network.allocator ? network.allocator->cursor(family) : IpAddress()).to_string();
+}
+
 } // namespace
 
 std::string_view name_of(SandboxState state) {
@@ -98,8 +107,6 @@ Json to_document(const Network& network) {
   for (const auto& plan : network.plan.subnets) {
     subnets.push_back(subnet_to_json(plan));
   }
-  const IpAddress last_ipv4 =
-      network.allocator ? network.allocator->cursor(ipam::Family::v4) : IpAddress();
   return {{"name", network.name},
           {"driver", network.driver},
           {"created", network.created},
@@ -113,15 +120,16 @@ Json to_document(const Network& network) {
           {"bridge", network.bridge},
           {"bridge_mac", network.bridge_mac.to_string()},
           {"mtu", network.mtu},
-          {"overlapping", network.overlapping},
-          {"last_ipv4", last_ipv4.to_string()}};
+          {"last_ipv4", last_given(network, Family::v4)},
+          {"last_ipv6", last_given(network, Family::v6)}};
 }
 
 Json to_document(const Endpoint& endpoint) {
-  return {{"network", endpoint.network_id},    {"sandbox", endpoint.sandbox_id},
-          {"ifname", endpoint.ifname},         {"slot", endpoint.slot.value},
-          {"ipv4", endpoint.ipv4.to_string()}, {"mac", endpoint.mac.to_string()},
-          {"aliases", endpoint.aliases},       {"gw_priority", endpoint.gw_priority}};
+  return {{"network", endpoint.network_id},     {"sandbox", endpoint.sandbox_id},
+          {"ifname", endpoint.ifname},          {"slot", endpoint.slot.value},
+          {"ipv4", endpoint.ipv4.to_string()},  {"ipv6", endpoint.ipv6.to_string()},
+          {"mac", endpoint.mac.to_string()},    {"aliases", endpoint.aliases},
+          {"gw_priority", endpoint.gw_priority}};
 }
 
 Json to_document(const Sandbox& sandbox) {
@@ -164,7 +172,8 @@ Result<std::shared_ptr<Network>> network_from_document(const std::string& id,
     out->options = document.at("options").get<api::StringMap>();
     out->labels = document.at("labels").get<api::StringMap>();
     for (const Json& subnet : document.at("subnets")) {
-      out->plan.subnets.push_back(TRY(subnet_from_json(subnet)));
+      out->plan.subnets.push_back(
+          TRY(subnet_from_json(subnet, document.value("overlapping", false))));
     }
     out->index = NetworkIndex(TRY(integer<std::uint32_t>(document, "index")));
     out->bridge = document.at("bridge");
@@ -172,10 +181,10 @@ Result<std::shared_ptr<Network>> network_from_document(const std::string& id,
       out->bridge_mac = TRY(Mac::from(document.at("bridge_mac").get<std::string>()));
     }
     out->mtu = TRY(integer<std::uint32_t>(document, "mtu"));
-    out->overlapping = document.at("overlapping");
     out->allocator = std::make_unique<ipam::Allocator>(out->plan);
-    out->allocator->restore_cursor(
-        TRY(IpAddress::from(document.at("last_ipv4").get<std::string>())));
+    for (const char* key : {"last_ipv4", "last_ipv6"}) {
+      out->allocator->restore_cursor(TRY(IpAddress::from(document.value(key, kNoAddress))));
+    }
     return out;
   });
 }
@@ -190,6 +199,7 @@ Result<std::shared_ptr<Endpoint>> endpoint_from_document(const std::string& id,
     out->ifname = document.at("ifname");
     out->slot = Slot(TRY(integer<std::uint32_t>(document, "slot")));
     out->ipv4 = TRY(IpAddress::from(document.at("ipv4").get<std::string>()));
+    out->ipv6 = TRY(IpAddress::from(document.value("ipv6", kNoAddress)));
     out->mac = TRY(Mac::from(document.at("mac").get<std::string>()));
     out->aliases = document.at("aliases").get<std::vector<std::string>>();
     out->gw_priority = TRY(integer<int>(document, "gw_priority"));

@@ -21,6 +21,8 @@
 namespace ebpfnet::network {
 
 using Json = nlohmann::json;
+using ipam::Family;
+using ipam::kFamilies;
 
 struct Network {
   std::string id; // 64 hex digits
@@ -37,8 +39,6 @@ struct Network {
   std::string bridge; // name of the device; empty for drivers without one
   Mac bridge_mac;
   std::uint32_t mtu = 1500;
-  bool overlapping =
-      false; // its subnet is also another network's: the host sees translated addresses
 
   std::unique_ptr<ipam::Allocator> allocator;
   bool removing = false;       // no new endpoint may come
@@ -53,10 +53,14 @@ struct Endpoint {
   std::string ifname; // in the sandbox: eth0, eth1, ...
   Slot slot;
   IpAddress ipv4; // "::": none
+  IpAddress ipv6; // "::": none
   Mac mac;
   std::vector<std::string> aliases;
   int gw_priority = 0;
   bool connected = false; // the device is there; false while being made or removed
+
+  const IpAddress& address(Family family) const { return family == Family::v4 ? ipv4 : ipv6; }
+  IpAddress& address(Family family) { return family == Family::v4 ? ipv4 : ipv6; }
 };
 
 enum class SandboxState { created, running, exited };

@@ -4,10 +4,10 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cstring>
 #include <random>
 
 #include "daemon/netlink/sock_diag.hpp"
-#include "maps/view/convert.hpp"
 
 namespace ebpfnet::network {
 namespace {
@@ -187,139 +187,9 @@ Result<void> Publisher::check_free(const Entry& wanted, bool check_host) const {
   return {};
 }
 
-Result<void> Publisher::serve(const std::string& sandbox_id, Slot slot) {
-  const std::scoped_lock lock(mutex_);
-  for (const auto& entry : entries_) {
-    if (entry->sandbox_id != sandbox_id || (entry->record != 0 && entry->slot == slot)) {
-      continue;
-    }
-    entry->slot = slot;
-    if (entry->record == 0) {
-      entry->record = adopted_record(*entry);
-    }
-    if (entry->record == 0) {
-      entry->record = TRY(records_.take());
-    }
-    if (!adopting_) {
-      TRY_VOID(relink(entry->protocol, entry->spec.host_first, entry->spec.host_last));
-    }
-  }
-  return {};
-}
-
-// All served entries whose ranges hang together with first..last, in order of their first port.
-std::vector<Publisher::Entry*> Publisher::component(std::uint8_t protocol, std::uint32_t first,
-                                                    std::uint32_t last) {
-  std::vector<Entry*> out;
-  for (bool grown = true; grown;) {
-    grown = false;
-    for (const auto& entry : entries_) {
-      const bool inside = entry->spec.host_first <= last && entry->spec.host_last >= first;
-      if (entry->protocol != protocol || entry->record == 0 || !inside ||
-          std::ranges::find(out, entry.get()) != out.end()) {
-        continue;
-      }
-      out.push_back(entry.get());
-      first = std::min<std::uint32_t>(first, entry->spec.host_first);
-      last = std::max<std::uint32_t>(last, entry->spec.host_last);
-      grown = true;
-    }
-  }
-  std::ranges::sort(out, {}, [](const Entry* e) { return e->spec.host_first; });
-  return out;
-}
-
-// Writes the chains of what touches first..last, then points the ports at their heads. A chain
-// holds exactly what hangs together: ranges that only a removed one joined are served apart from
-// then on.
-Result<void> Publisher::relink(std::uint8_t protocol, std::uint32_t first, std::uint32_t last) {
-  const std::vector<Entry*> all = component(protocol, first, last);
-  std::vector<std::vector<Entry*>> chains;
-  std::uint32_t end = 0;
-  for (Entry* entry : all) {
-    if (chains.empty() || entry->spec.host_first > end) {
-      chains.emplace_back();
-    }
-    chains.back().push_back(entry);
-    end = std::max<std::uint32_t>(end, entry->spec.host_last);
-    if (chains.back().size() > EBN_MAX_PUBLISH_CHAIN) {
-      return fail(ErrorCode::exhausted, "more than {} published ranges overlap each other",
-                  static_cast<int>(EBN_MAX_PUBLISH_CHAIN));
-    }
-  }
-  auto& index = context_.plane.maps().port_index;
-  for (std::uint32_t port = first; port <= last; ++port) {
-    const bool covered = std::ranges::any_of(all, [&](const Entry* e) {
-      return e->spec.host_first <= port && port <= e->spec.host_last;
-    });
-    if (!covered) {
-      index.set(protocol, static_cast<std::uint16_t>(port), static_cast<std::uint16_t>(port), 0);
-    }
-  }
-  for (const auto& chain : chains) {
-    TRY_VOID(write_chain(chain));
-  }
-  return {};
-}
-
-// Records come before the index that leads to them, so that a packet never finds half a chain.
-Result<void> Publisher::write_chain(const std::vector<Entry*>& chain) {
-  auto& maps = context_.plane.maps();
-  std::uint32_t next = 0;
-  for (auto it = chain.rbegin(); it != chain.rend(); ++it) {
-    TRY_VOID(maps.published.put((*it)->record, record_of(**it, next)));
-    next = (*it)->record;
-  }
-  for (const Entry* entry : chain) {
-    maps.port_index.set(entry->protocol, entry->spec.host_first, entry->spec.host_last, next);
-  }
-  return {};
-}
-
-ebn_publish Publisher::record_of(const Entry& entry, std::uint32_t next) {
-  ebn_publish record{};
-  record.host = view::to_abi(entry.host);
-  record.slot = entry.slot.value;
-  record.next = next;
-  record.first = entry.spec.host_first;
-  record.last = entry.spec.host_last;
-  record.target = entry.spec.first;
-  record.proto = entry.protocol;
-  record.flags =
-      static_cast<__u8>((entry.any4 ? EBN_PUB_ANY4 : 0) | (entry.any6 ? EBN_PUB_ANY6 : 0));
-  return record;
-}
-
-Result<void> Publisher::drop_record(Entry& entry) {
-  if (entry.record == 0) {
-    return {};
-  }
-  const std::uint32_t record = std::exchange(entry.record, 0);
-  auto relinked = relink(entry.protocol, entry.spec.host_first, entry.spec.host_last);
-  auto cleared = context_.plane.maps().published.put(record, ebn_publish{});
-  records_.give(record);
-  return relinked ? cleared : relinked;
-}
-
-Result<void> Publisher::drop_records(const std::string& sandbox_id) {
-  Result<void> first_error;
-  for (const auto& entry : entries_) {
-    if (entry->sandbox_id == sandbox_id) {
-      auto dropped = drop_record(*entry);
-      first_error = first_error ? std::move(dropped) : std::move(first_error);
-    }
-  }
-  return first_error;
-}
-
-Result<void> Publisher::suspend(const std::string& sandbox_id) {
-  const std::scoped_lock lock(mutex_);
-  return drop_records(sandbox_id);
-}
-
 Result<void> Publisher::release(const std::string& sandbox_id) {
+  auto dropped = serve(sandbox_id, {});
   const std::scoped_lock lock(mutex_);
-  auto dropped = drop_records(sandbox_id);
   if (std::erase_if(entries_, [&](const auto& entry) { return entry->sandbox_id == sandbox_id; }) ==
       0) {
     return dropped;
@@ -336,7 +206,7 @@ Result<void> Publisher::release_one(const std::string& sandbox_id, const api::Po
   if (found == entries_.end()) {
     return {};
   }
-  auto dropped = drop_record(**found);
+  auto dropped = serve_one(**found, {});
   entries_.erase(found);
   auto reserved = reserve_from_kernel();
   return dropped ? reserved : dropped;
@@ -358,82 +228,6 @@ PortSet Publisher::reserved() const {
     ours.add(entry->spec.host_first, entry->spec.host_last);
   }
   return ours;
-}
-
-Result<void> Publisher::adopt_records() {
-  const std::scoped_lock lock(mutex_);
-  adopting_ = true;
-  auto& maps = context_.plane.maps();
-  for (const std::uint8_t protocol : {IPPROTO_TCP, IPPROTO_UDP}) {
-    std::uint32_t previous = 0;
-    for (std::uint32_t port = 0; port < 65536; ++port) {
-      const std::uint32_t head = maps.port_index.get(protocol, static_cast<std::uint16_t>(port));
-      const bool seen = head == previous || adoptable_.contains(head);
-      previous = head;
-      for (std::uint32_t id = seen ? 0 : head;
-           id != 0 && id < EBN_MAX_PUBLISHES && !adoptable_.contains(id);) {
-        const auto record = TRY(maps.published.get(id));
-        adoptable_[id] = *record;
-        records_.claim(id);
-        id = record->next;
-      }
-    }
-  }
-  // Those to which no port leads any more were about to go when the daemon died.
-  return maps.published.walk([this](std::uint32_t id, const ebn_publish& record) {
-    if (record.first != 0 && adoptable_.emplace(id, record).second) {
-      records_.claim(id);
-    }
-  });
-}
-
-// The record that served this entry in an earlier life, or 0.
-std::uint32_t Publisher::adopted_record(const Entry& entry) {
-  for (const auto& [id, record] : adoptable_) {
-    if (record.proto == entry.protocol && record.first == entry.spec.host_first &&
-        record.last == entry.spec.host_last && view::from_abi(record.host) == entry.host) {
-      const std::uint32_t found = id;
-      adoptable_.erase(found);
-      return found;
-    }
-  }
-  return 0;
-}
-
-Result<void> Publisher::sweep() {
-  const std::scoped_lock lock(mutex_);
-  adopting_ = false;
-  for (const auto& entry : entries_) {
-    if (entry->record != 0) {
-      TRY_VOID(relink(entry->protocol, entry->spec.host_first, entry->spec.host_last));
-    }
-  }
-  clear_strays();
-  for (const auto& [id, record] : adoptable_) {
-    TRY_VOID(context_.plane.maps().published.put(id, ebn_publish{}));
-    records_.give(id);
-  }
-  adoptable_.clear();
-  return reserve_from_kernel();
-}
-
-// What a record says of its range is not asked: a port that nobody publishes leads nowhere.
-void Publisher::clear_strays() {
-  auto& index = context_.plane.maps().port_index;
-  for (const std::uint8_t protocol : {IPPROTO_TCP, IPPROTO_UDP}) {
-    PortSet served;
-    for (const auto& entry : entries_) {
-      if (entry->protocol == protocol && entry->record != 0) {
-        served.add(entry->spec.host_first, entry->spec.host_last);
-      }
-    }
-    for (std::uint32_t each = 0; each < 65536; ++each) {
-      const auto port = static_cast<std::uint16_t>(each);
-      if (!served.contains(port) && index.get(protocol, port) != 0) {
-        index.set(protocol, port, port, 0);
-      }
-    }
-  }
 }
 
 PublishedCount Publisher::count(std::uint8_t protocol) const {

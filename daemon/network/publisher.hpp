@@ -17,6 +17,12 @@ struct PublishedCount {
   std::size_t ports = 0;
 };
 
+// The endpoints that serve a sandbox's ports: its gateway endpoint of each family. Slot 0: none.
+struct Servers {
+  Slot ipv4;
+  Slot ipv6;
+};
+
 class Publisher {
 public:
   explicit Publisher(Context& context);
@@ -27,11 +33,9 @@ public:
   // daemon.
   Result<std::vector<api::PortSpec>>
   reserve(const Sandbox& sandbox, const std::vector<api::PortSpec>& specs, bool check_host);
-  // Makes the sandbox's ports lead to the endpoint in `slot`; again when the gateway endpoint
-  // changes.
-  Result<void> serve(const std::string& sandbox_id, Slot slot);
-  // The ports stay taken, but lead nowhere.
-  Result<void> suspend(const std::string& sandbox_id);
+  // Makes the sandbox's ports lead to these endpoints; again when a gateway endpoint changes.
+  // Without any the ports stay taken, but lead nowhere.
+  Result<void> serve(const std::string& sandbox_id, const Servers& servers);
   Result<void> release(const std::string& sandbox_id);
   Result<void> release_one(const std::string& sandbox_id, const api::PortSpec& spec);
 
@@ -49,6 +53,13 @@ public:
   PublishedCount count(std::uint8_t protocol) const;
 
 private:
+  // What one record says beyond the range: who serves which clients. An entry has two when
+  // different endpoints serve the families.
+  struct Part {
+    std::uint8_t flags = 0; // EBN_PUB_ANY*
+    Slot slot;
+    std::uint32_t record = 0;
+  };
   struct Entry {
     std::string sandbox_id;
     std::string sandbox_name;
@@ -57,30 +68,33 @@ private:
     IpAddress host;
     bool any4 = false;
     bool any6 = false;
-    std::uint32_t record = 0; // 0: not served
-    Slot slot;
+    std::vector<Part> parts; // empty: not served
+  };
+  struct Link { // of a chain
+    const Entry* entry;
+    const Part* part;
   };
 
   Result<Entry> make_entry(const Sandbox& sandbox, const api::PortSpec& spec) const;
   const Entry* conflict(const Entry& wanted) const;
   Result<void> check_free(const Entry& wanted, bool check_host) const;
   Result<void> choose_ports(Entry& entry, bool check_host) const;
-  std::vector<Entry*> component(std::uint8_t protocol, std::uint32_t first, std::uint32_t last);
+  static std::vector<Part> parts_of(const Entry& entry, const Servers& servers);
+  std::vector<Link> component(std::uint8_t protocol, std::uint32_t first, std::uint32_t last) const;
   Result<void> relink(std::uint8_t protocol, std::uint32_t first, std::uint32_t last);
-  Result<void> write_chain(const std::vector<Entry*>& chain);
-  static ebn_publish record_of(const Entry& entry, std::uint32_t next);
-  Result<void> drop_record(Entry& entry);
-  Result<void> drop_records(const std::string& sandbox_id);
+  Result<void> write_chain(const std::vector<Link>& chain);
+  static ebn_publish record_of(const Link& link, std::uint32_t next);
+  Result<void> serve_one(Entry& entry, std::vector<Part> parts);
+  Result<std::uint32_t> take_record(const Entry& entry, const Part& part);
   Result<void> reserve_from_kernel();
   PortSet reserved() const;
 
-  std::uint32_t adopted_record(const Entry& entry);
+  std::uint32_t adopted_record(const Entry& entry, const Part& part);
   void clear_strays();
 
   struct Snapshot;
   Result<Snapshot> look() const;
-  static void check_entry(const Snapshot& now, const Entry& entry,
-                          std::vector<std::string>& problems);
+  static void check_part(const Snapshot& now, const Link& link, std::vector<std::string>& problems);
 
   Context& context_;
   mutable std::mutex mutex_;

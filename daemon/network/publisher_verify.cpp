@@ -86,7 +86,9 @@ Result<std::vector<std::string>> Publisher::problems() const {
   const Snapshot now = TRY(look());
   std::vector<std::string> out;
   for (const Entry& entry : now.served) {
-    check_entry(now, entry, out);
+    for (const Part& part : entry.parts) {
+      check_part(now, {&entry, &part}, out);
+    }
   }
   for (const auto& [protocol, heads] : now.heads) {
     PortSet published;
@@ -94,7 +96,9 @@ Result<std::vector<std::string>> Publisher::problems() const {
     for (const Entry& entry : now.served) {
       if (entry.protocol == protocol) {
         published.add(entry.spec.host_first, entry.spec.host_last);
-        ours.insert(entry.record);
+        for (const Part& part : entry.parts) {
+          ours.insert(part.record);
+        }
       }
     }
     const std::string_view name = protocol == IPPROTO_UDP ? "udp" : "tcp";
@@ -120,21 +124,22 @@ Result<std::vector<std::string>> Publisher::problems() const {
   return out;
 }
 
-void Publisher::check_entry(const Snapshot& now, const Entry& entry,
-                            std::vector<std::string>& problems) {
+void Publisher::check_part(const Snapshot& now, const Link& link,
+                           std::vector<std::string>& problems) {
+  const Entry& entry = *link.entry;
+  const std::uint32_t id = link.part->record;
   const std::string what =
       fmt::format("published port {} of sandbox '{}'", entry.spec.to_string(), entry.sandbox_name);
-  const auto record = now.records.find(entry.record);
+  const auto record = now.records.find(id);
   if (record == now.records.end()) {
     problems.push_back(what + " has no record in the map of published ports");
     return;
   }
-  const ebn_publish wanted = record_of(entry, record->second.next);
+  const ebn_publish wanted = record_of(link, record->second.next);
   if (std::memcmp(&wanted, &record->second, sizeof wanted) != 0) {
     problems.push_back(what + " has a wrong record in the map of published ports");
   }
-  const PortSet lost =
-      lost_ports(now.heads.at(entry.protocol), now.records, entry.spec, entry.record);
+  const PortSet lost = lost_ports(now.heads.at(entry.protocol), now.records, entry.spec, id);
   if (!lost.empty()) {
     problems.push_back(fmt::format("{}: {} {} of the host does not lead to it", what,
                                    entry.spec.protocol, lost.to_string()));
@@ -146,7 +151,7 @@ Result<Publisher::Snapshot> Publisher::look() const {
   const auto& maps = context_.plane.maps();
   const std::scoped_lock lock(mutex_);
   for (const auto& entry : entries_) {
-    if (entry->record != 0) {
+    if (!entry->parts.empty()) {
       out.served.push_back(*entry);
     }
   }

@@ -52,7 +52,10 @@ Result<void> Service::load_records() {
         continue;
       }
       registry.slots.claim(endpoint->second->slot.value);
-      TRY_VOID(network->allocator->request_exact(endpoint->second->ipv4));
+      for (const auto& plan : network->plan.subnets) {
+        const IpAddress& address = endpoint->second->address(plan.family());
+        TRY_VOID(network->allocator->request_exact(address));
+      }
       sandbox->endpoints.push_back(endpoint->second);
       network->endpoints += 1;
     }

@@ -3,6 +3,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "daemon/dns/resolv_conf.hpp"
 
 namespace ebpfnet::network {
@@ -27,6 +29,7 @@ Result<std::string> hosts_text(const Sandbox& sandbox, const SandboxFacts& facts
   dns::HostsFile hosts;
   hosts.hostname = sandbox.hostname;
   hosts.addresses = facts.addresses;
+  hosts.ipv6 = facts.ipv6_loopback;
   hosts.extra = TRY(dns::parse_extra_hosts(sandbox.config.extra_hosts, facts.host_gateway));
   return dns::render_hosts(hosts);
 }
@@ -53,7 +56,9 @@ Result<dns::SandboxView> write_files(const Context& context, const Sandbox& sand
     view = {facts.dns_networks, facts.internal_only, std::move(internal.upstreams),
             internal.ndots_set, internal.ndots};
   } else {
-    resolv_conf = dns::render_direct_resolv_conf(host, overrides, false);
+    const bool ipv6 = std::ranges::any_of(
+        facts.addresses, [](const IpAddress& address) { return !address.is_v4(); });
+    resolv_conf = dns::render_direct_resolv_conf(host, overrides, ipv6);
   }
   TRY_VOID(write_in_place(files.resolv_conf, resolv_conf));
   TRY_VOID(write_in_place(files.hosts, TRY(hosts_text(sandbox, facts))));

@@ -14,6 +14,7 @@ struct SandboxFacts {
   std::vector<IpAddress> host_gateway;       // addresses that "host-gateway" stands for
   bool internal_only = false;                // every network is internal
   bool embedded_dns = false;                 // 127.0.0.11 serves this sandbox
+  bool ipv6_loopback = false;                // its lo has ::1
 };
 
 struct SandboxFiles {

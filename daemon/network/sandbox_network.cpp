@@ -7,6 +7,7 @@
 #include "daemon/netlink/link.hpp"
 #include "daemon/netlink/netns.hpp"
 #include "daemon/netlink/route.hpp"
+#include "daemon/netlink/sysctl.hpp"
 #include "daemon/shim/state.hpp"
 
 namespace ebpfnet::network {
@@ -43,28 +44,44 @@ Result<DnsSockets> open_dns_sockets() {
   return DnsSockets{std::move(udp), std::move(tcp)};
 }
 
-// Inside the sandbox's namespace. Without a gateway there is no default route.
-Result<void> replace_default_route(const IpAddress& gateway, const std::string& device) {
-  auto socket = TRY(netlink::Socket::open());
-  netlink::RouteSpec route;
-  route.destination = IpPrefix::of(IpAddress::from_v4(0), 0);
-  if (gateway.is_unspecified()) {
-    for (const auto& existing : TRY(netlink::list_routes(socket))) {
-      if (existing.destination && existing.destination->is_v4() &&
-          existing.destination->length() == 0) {
-        route.device = existing.device;
-        TRY_VOID(netlink::remove_route(socket, route));
-      }
+struct DefaultRoute {
+  IpPrefix everything; // of the family
+  IpAddress gateway;   // "::": there is no default route
+  std::string device;
+};
+
+Result<void> remove_routes(netlink::Socket& socket, const IpPrefix& destination) {
+  for (const auto& existing : TRY(netlink::list_routes(socket))) {
+    if (existing.destination == destination) {
+      netlink::RouteSpec route;
+      route.destination = destination;
+      route.device = existing.device;
+      TRY_VOID(netlink::remove_route(socket, route));
     }
-    return {};
   }
-  const auto link = TRY(netlink::find_link(socket, device));
+  return {};
+}
+
+// Inside the sandbox's namespace.
+Result<void> replace_default_route(netlink::Socket& socket, const DefaultRoute& wanted) {
+  if (wanted.gateway.is_unspecified()) {
+    return remove_routes(socket, wanted.everything);
+  }
+  const auto link = TRY(netlink::find_link(socket, wanted.device));
   if (!link) {
-    return fail(ErrorCode::internal, "device '{}' is not in the sandbox", device);
+    return fail(ErrorCode::internal, "device '{}' is not in the sandbox", wanted.device);
   }
-  route.gateway = gateway;
+  netlink::RouteSpec route;
+  route.destination = wanted.everything;
+  route.gateway = wanted.gateway;
   route.device = link->index;
   return netlink::add_route(socket, route);
+}
+
+// Inside the sandbox's namespace. A kernel without IPv6 has no such setting.
+bool has_ipv6_loopback() {
+  const auto disabled = netlink::read_sysctl("net/ipv6/conf/lo/disable_ipv6");
+  return disabled && *disabled == "0";
 }
 
 void keep_first(Result<void>& first, Result<void> next) {
@@ -105,7 +122,9 @@ SandboxFacts SandboxNetwork::facts(const Sandbox& sandbox) const {
   const auto connected = attachments(sandbox, true);
   out.internal_only = !connected.empty();
   for (const auto& [endpoint, network] : connected) {
-    out.addresses.push_back(endpoint->ipv4);
+    for (const auto& plan : network->plan.subnets) {
+      out.addresses.push_back(endpoint->address(plan.family()));
+    }
     out.internal_only = out.internal_only && network->internal;
     if (!network->predefined) {
       out.dns_networks.push_back({network->id, network->name});
@@ -114,9 +133,10 @@ SandboxFacts SandboxNetwork::facts(const Sandbox& sandbox) const {
   out.embedded_dns = !out.dns_networks.empty();
   const auto lock = context_.registry.lock();
   for (const auto& [id, network] : context_.registry.networks) {
-    if (network->predefined && !network->plan.subnets.empty() &&
-        network->plan.subnets.front().gateway) {
-      out.host_gateway.push_back(*network->plan.subnets.front().gateway);
+    for (const auto& plan : network->plan.subnets) {
+      if (network->predefined && plan.gateway) {
+        out.host_gateway.push_back(*plan.gateway);
+      }
     }
   }
   return out;
@@ -257,22 +277,38 @@ Result<void> SandboxNetwork::disconnect(Sandbox& sandbox,
 }
 
 Result<void> SandboxNetwork::refresh(Sandbox& sandbox) {
-  const Attachment gateway = choose_gateway(attachments(sandbox, true));
-  TRY_VOID(set_default_route(sandbox, gateway));
-  TRY_VOID(gateway.endpoint ? publisher_.serve(sandbox.id, gateway.endpoint->slot)
-                            : publisher_.suspend(sandbox.id));
-  auto view = TRY(write_files(context_, sandbox, facts(sandbox)));
+  SandboxFacts known = facts(sandbox);
+  TRY_VOID(lead_outside(sandbox, known));
+  auto view = TRY(write_files(context_, sandbox, known));
   return serve_dns(sandbox, std::move(view));
 }
 
-Result<void> SandboxNetwork::set_default_route(const Sandbox& sandbox, const Attachment& gateway) {
-  if (!sandbox.config.netns_path.empty() && !gateway.endpoint) {
-    return {}; // an adopted namespace keeps what its owner put there
+// Default routes and published ports go by the gateway endpoint of each family.
+Result<void> SandboxNetwork::lead_outside(const Sandbox& sandbox, SandboxFacts& facts) {
+  const auto connected = attachments(sandbox, true);
+  std::vector<DefaultRoute> routes;
+  Servers servers;
+  for (const Family family : kFamilies) {
+    const Attachment gateway = choose_gateway(connected, family);
+    const IpAddress none = family == Family::v4 ? IpAddress::from_v4(0) : IpAddress();
+    if (gateway.endpoint) {
+      routes.push_back({IpPrefix::of(none, 0), gateway_address(*gateway.network, family),
+                        gateway.endpoint->ifname});
+      (family == Family::v4 ? servers.ipv4 : servers.ipv6) = gateway.endpoint->slot;
+    } else if (sandbox.config.netns_path.empty()) { // an adopted one keeps its owner's
+      routes.push_back({IpPrefix::of(none, 0), {}, {}});
+    }
   }
   const UniqueFd netns = TRY(netlink::open_netns(context_.netns_path(sandbox.id)));
-  const IpAddress address = gateway.endpoint ? gateway_address(gateway) : IpAddress();
-  const std::string device = gateway.endpoint ? gateway.endpoint->ifname : "";
-  return netlink::in_netns(netns.get(), [&] { return replace_default_route(address, device); });
+  TRY_VOID(netlink::in_netns(netns.get(), [&]() -> Result<void> {
+    auto socket = TRY(netlink::Socket::open());
+    for (const DefaultRoute& route : routes) {
+      TRY_VOID(replace_default_route(socket, route));
+    }
+    facts.ipv6_loopback = has_ipv6_loopback();
+    return {};
+  }));
+  return publisher_.serve(sandbox.id, servers);
 }
 
 Result<void> SandboxNetwork::serve_dns(const Sandbox& sandbox, dns::SandboxView view) {
@@ -342,7 +378,12 @@ void SandboxNetwork::announce(const Sandbox& sandbox) {
     record.names.insert(record.names.end(), endpoint->aliases.begin(), endpoint->aliases.end());
     record.names.push_back(sandbox.id.substr(0, 12));
     record.names.push_back(sandbox.hostname);
-    record.ipv4 = endpoint->ipv4;
+    const auto address = [&](Family family) {
+      const IpAddress& held = endpoint->address(family);
+      return held.is_unspecified() ? std::nullopt : std::optional(held);
+    };
+    record.ipv4 = address(Family::v4);
+    record.ipv6 = address(Family::v6);
     context_.names.put(std::move(record));
   }
 }

@@ -42,7 +42,7 @@ private:
   SandboxFacts facts(const Sandbox& sandbox) const;
   Result<void> check_adoptable(const Sandbox& sandbox) const;
   Result<void> open_namespace(const Sandbox& sandbox);
-  Result<void> set_default_route(const Sandbox& sandbox, const Attachment& gateway);
+  Result<void> lead_outside(const Sandbox& sandbox, SandboxFacts& facts);
   Result<void> serve_dns(const Sandbox& sandbox, dns::SandboxView view);
   Result<void> leave_loopback(const Sandbox& sandbox);
   bool serves_dns(const std::string& sandbox_id) const;

@@ -1,12 +1,13 @@
 // Networks: create, connect, disconnect, remove. See service.hpp.
 #include <linux/rtnetlink.h>
 #include <spdlog/spdlog.h>
-#include <sys/random.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "daemon/dns/resolv_conf.hpp"
 #include "daemon/netlink/route.hpp"
+#include "daemon/network/bridge/options.hpp"
 #include "daemon/network/names.hpp"
 #include "daemon/network/service.hpp"
 #include "daemon/network/views.hpp"
@@ -40,19 +41,9 @@ Result<std::vector<IpPrefix>> name_servers() {
 bool gateway_required(const api::NetworkCreate& request) {
   const auto tiny = [](const api::IpamConfig& config) {
     const auto prefix = IpPrefix::from(config.subnet);
-    return prefix && prefix->is_v4() && prefix->length() >= 31;
+    return prefix && prefix->size() <= 2;
   };
   return request.internal && std::ranges::none_of(request.ipam, tiny);
-}
-
-// Locally administered.
-Result<Mac> random_mac() {
-  std::array<std::uint8_t, 6> bytes{};
-  if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
-    return fail_errno(errno, "getrandom");
-  }
-  bytes[0] = 0x02;
-  return Mac::from_bytes(bytes);
 }
 
 Result<void> check_request(const api::NetworkCreate& request, bool predefined) {
@@ -63,10 +54,6 @@ Result<void> check_request(const api::NetworkCreate& request, bool predefined) {
     return fail(ErrorCode::forbidden, "operation is not permitted on predefined {} network",
                 request.name);
   }
-  if (request.enable_ipv6) {
-    return Failure(
-        Error{ErrorCode::unsupported, 0, "IPv6 networks are not built yet", "leave --ipv6 out"});
-  }
   for (const DriverRow& row : driver_table()) {
     if (row.name == request.driver && !row.user_creatable && !predefined) {
       return fail(ErrorCode::forbidden, "only one instance of \"{}\" network is allowed",
@@ -76,21 +63,39 @@ Result<void> check_request(const api::NetworkCreate& request, bool predefined) {
   return {};
 }
 
+// Of this instance, and the same after a restart: the global part of the unique local /48.
+std::uint64_t ula_seed(const std::string& instance) {
+  std::uint64_t seed = 0;
+  std::from_chars(instance.data(), instance.data() + std::min<std::size_t>(instance.size(), 10),
+                  seed, 16);
+  return seed;
+}
+
+// What is known without other networks.
+Result<ipam::PlanRequest> plan_request(const Context& context, const api::NetworkCreate& request) {
+  const auto options = TRY(bridge::parse_options(request.options));
+  ipam::PlanRequest out;
+  out.enable_ipv4 = request.enable_ipv4.value_or(options.ipv4.value_or(true));
+  out.enable_ipv6 = request.enable_ipv6.value_or(options.ipv6.value_or(false));
+  out.internal = request.internal;
+  out.gateway_required = gateway_required(request);
+  out.host_routes = TRY(host_routes());
+  out.avoid = TRY(name_servers());
+  out.ula_seed = ula_seed(context.instance);
+  for (const auto& config : request.ipam) {
+    out.subnets.push_back({config.subnet, config.ip_range, config.gateway, config.aux_addresses});
+  }
+  return out;
+}
+
 } // namespace
 
 Result<Service::NetworkPtr> Service::plan_network(const api::NetworkCreate& request,
                                                   bool predefined) {
   TRY_VOID(check_request(request, predefined));
   const Driver* driver = TRY(find_driver(request.driver));
-  ipam::PlanRequest wanted;
-  wanted.internal = request.internal;
-  wanted.gateway_required = gateway_required(request);
-  wanted.host_routes = TRY(host_routes());
-  wanted.avoid = TRY(name_servers());
-  for (const auto& config : request.ipam) {
-    wanted.subnets.push_back(
-        {config.subnet, config.ip_range, config.gateway, config.aux_addresses});
-  }
+  const bool has_subnets = request.driver == "bridge";
+  auto wanted = has_subnets ? TRY(plan_request(context_, request)) : ipam::PlanRequest();
   auto network = std::make_shared<Network>();
   network->id = TRY(random_id());
   network->name = request.name;
@@ -112,17 +117,11 @@ Result<Service::NetworkPtr> Service::plan_network(const api::NetworkCreate& requ
       wanted.own_pools_in_use.push_back(plan.subnet);
     }
   }
-  if (request.driver == "bridge") {
+  if (has_subnets) {
     network->plan = TRY(ipam::plan_network(wanted));
-    network->bridge_mac = TRY(random_mac());
+    network->bridge_mac = TRY(Mac::random());
   }
   TRY_VOID(driver->validate(context_, *network));
-  for (const auto& plan : network->plan.subnets) {
-    network->overlapping =
-        network->overlapping || std::ranges::any_of(wanted.own_pools_in_use, [&](const auto& pool) {
-          return pool.overlaps(plan.subnet);
-        });
-  }
   network->index = NetworkIndex(TRY(context_.registry.network_indexes.take()));
   network->allocator = std::make_unique<ipam::Allocator>(network->plan);
   network->removing = true; // nobody may connect before it is made

@@ -136,10 +136,6 @@ Result<void> check_attachment(const Network& network, const api::EndpointConfig&
     return fail(ErrorCode::invalid,
                 "network-scoped aliases are only supported on user-defined networks");
   }
-  if (!config.ipv6.empty()) {
-    return Failure(
-        Error{ErrorCode::unsupported, 0, "IPv6 networks are not built yet", "leave --ip6 out"});
-  }
   for (const auto& alias : config.aliases) {
     TRY_VOID(check_hostname(alias));
   }
@@ -165,31 +161,70 @@ bool subnets_overlap(const Network& a, const Network& b) {
 std::string holder_of(const Registry& registry, const Network& network, const IpAddress& address) {
   for (const auto& endpoint : registry.endpoints_of(network.id)) {
     const auto sandbox = registry.sandbox(endpoint->sandbox_id);
-    if (endpoint->ipv4 == address && sandbox) {
+    if (endpoint->address(ipam::family_of(address)) == address && sandbox) {
       return sandbox->name;
     }
   }
   return {};
 }
 
-Result<IpAddress> take_address(const Registry& registry, Network& network,
-                               const api::EndpointConfig& config) {
-  if (config.ipv4.empty()) {
-    auto chosen = network.allocator->request(ipam::Family::v4);
+// `text`: what the user asked for; empty: any.
+Result<IpAddress> take_address(const Registry& registry, Network& network, Family family,
+                               const std::string& text) {
+  if (text.empty()) {
+    auto chosen = network.allocator->request(family);
     return chosen ? std::move(chosen)
                   : Result<IpAddress>(Failure(
                         std::move(chosen).error().wrap(fmt::format("network '{}'", network.name))));
   }
-  const IpAddress wanted = TRY(IpAddress::from(config.ipv4));
+  const IpAddress wanted = TRY(IpAddress::from(text));
+  if (ipam::family_of(wanted) != family) {
+    return fail(ErrorCode::invalid, "invalid {} address: {}", name_of(family), text);
+  }
   if (auto taken = network.allocator->request_exact(wanted); !taken) {
     Error error = std::move(taken).error().wrap(
-        fmt::format("address {} on network '{}'", config.ipv4, network.name));
+        fmt::format("address {} on network '{}'", text, network.name));
     if (const auto holder = holder_of(registry, network, wanted); !holder.empty()) {
       error.message += fmt::format(" by sandbox '{}'", holder);
     }
     return Failure(std::move(error));
   }
   return wanted;
+}
+
+void release_addresses(Network& network, const Endpoint& endpoint) {
+  for (const Family family : kFamilies) {
+    if (const auto& address = endpoint.address(family); !address.is_unspecified()) {
+      network.allocator->release(address);
+    }
+  }
+}
+
+// All or nothing. An address of a family that the network does not have is refused as one outside
+// of its subnets.
+Result<void> take_addresses(const Registry& registry, Network& network,
+                            const api::EndpointConfig& config, Endpoint& endpoint) {
+  for (const Family family : kFamilies) {
+    const std::string& text = family == Family::v4 ? config.ipv4 : config.ipv6;
+    if (text.empty() && network.plan.find(family) == nullptr) {
+      continue;
+    }
+    auto taken = take_address(registry, network, family, text);
+    if (!taken) {
+      release_addresses(network, endpoint);
+      return Failure(std::move(taken).error());
+    }
+    endpoint.address(family) = *taken;
+  }
+  return {};
+}
+
+// Docker's habit where there is an IPv4 address.
+Result<Mac> choose_mac(const api::EndpointConfig& config, const Endpoint& endpoint) {
+  if (!config.mac.empty()) {
+    return Mac::from(config.mac);
+  }
+  return endpoint.ipv4.is_unspecified() ? Mac::random() : Mac::from_ipv4(endpoint.ipv4);
 }
 
 } // namespace
@@ -231,17 +266,12 @@ Result<std::shared_ptr<Endpoint>> Service::plan_endpoint(Sandbox& sandbox,
   endpoint->sandbox_id = sandbox.id;
   endpoint->aliases = config.aliases;
   endpoint->gw_priority = config.gw_priority;
-  endpoint->mac = config.mac.empty() ? Mac() : TRY(Mac::from(config.mac));
-  endpoint->ipv4 = TRY(take_address(context_.registry, *network, config));
-  auto slot = context_.registry.slots.take();
-  if (!slot) {
-    network->allocator->release(endpoint->ipv4);
-    return Failure(std::move(slot).error());
-  }
-  endpoint->slot = Slot(*slot);
-  if (config.mac.empty()) {
-    endpoint->mac = Mac::from_ipv4(endpoint->ipv4);
-  }
+  TRY_VOID(take_addresses(context_.registry, *network, config, *endpoint));
+  Undo undo;
+  undo.push([&] { release_addresses(*network, *endpoint); });
+  endpoint->mac = TRY(choose_mac(config, *endpoint));
+  endpoint->slot = Slot(TRY(context_.registry.slots.take()));
+  undo.keep();
   endpoint->ifname = fmt::format("eth{}", sandbox.next_ifname++);
   network->endpoints += 1;
   sandbox.endpoints.push_back(endpoint);
@@ -252,7 +282,7 @@ Result<std::shared_ptr<Endpoint>> Service::plan_endpoint(Sandbox& sandbox,
 // last records must not lead to somebody else.
 void Service::give_back(const Endpoint& endpoint, bool let_go) {
   if (const auto network = context_.registry.network(endpoint.network_id)) {
-    network->allocator->release(endpoint.ipv4);
+    release_addresses(*network, endpoint);
     network->endpoints -= 1;
   }
   if (let_go) {

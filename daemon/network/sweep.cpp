@@ -56,6 +56,16 @@ Result<void> sweep_networks(Context& context) {
   for (const std::uint32_t index : unknown) {
     TRY_VOID(maps.networks.put(index, ebn_network{}));
   }
+  unknown.clear();
+  TRY_VOID(maps.networks6.walk([&](std::uint32_t index, const ebn_network6& record) {
+    const auto lock = context.registry.lock();
+    if (record.prefix_len != 0 && !context.registry.network_indexes.in_use(index)) {
+      unknown.push_back(index);
+    }
+  }));
+  for (const std::uint32_t index : unknown) {
+    TRY_VOID(maps.networks6.put(index, ebn_network6{}));
+  }
   for (const auto& key : TRY(maps.subnets.keys())) {
     const auto owner = TRY(maps.subnets.get(key));
     const auto lock = context.registry.lock();

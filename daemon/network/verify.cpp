@@ -34,15 +34,17 @@ struct Veth {
   IfIndex bridge;
   Mac mac;
   NetworkIndex network;
-  IpAddress address;
-  IpAddress seen_by_host; // "::": as by everybody
+  IpAddress ipv4; // "::": none
+  IpAddress ipv6;
+  std::vector<ebn_dest_key> keys;      // by which it is found
+  std::vector<IpAddress> seen_by_host; // in place of its own
 };
 
 struct Inside {
   std::string sandbox;
   std::filesystem::path file;
-  std::map<std::string, IpAddress> addresses; // by device
-  IpAddress gateway;                          // "::": no default route
+  std::vector<std::pair<std::string, IpAddress>> addresses; // by device
+  std::vector<IpAddress> gateways;                          // of the default routes
   bool dns = false;
 };
 
@@ -82,7 +84,9 @@ Veth wanted_veth(const Context& context, const Sandbox& sandbox, const Attachmen
           endpoint->mac,
           network->index,
           endpoint->ipv4,
-          network->overlapping ? bridge::host_address(endpoint->slot) : IpAddress()};
+          endpoint->ipv6,
+          bridge::destination_keys(*network, *endpoint),
+          bridge::host_addresses(*network, *endpoint)};
 }
 
 void want_sandbox(const Context& context, const Sandbox& sandbox, Wanted& out) {
@@ -98,11 +102,15 @@ void want_sandbox(const Context& context, const Sandbox& sandbox, Wanted& out) {
     }
     attachments.push_back({endpoint, network});
     out.veths.push_back(wanted_veth(context, sandbox, attachments.back()));
-    inside.addresses[endpoint->ifname] = endpoint->ipv4;
+    for (const auto& plan : network->plan.subnets) {
+      inside.addresses.emplace_back(endpoint->ifname, endpoint->address(plan.family()));
+    }
     inside.dns = inside.dns || !network->predefined;
   }
-  if (const auto gateway = choose_gateway(attachments); gateway.endpoint) {
-    inside.gateway = gateway_address(gateway);
+  for (const Family family : kFamilies) {
+    if (const auto gateway = choose_gateway(attachments, family); gateway.endpoint) {
+      inside.gateways.push_back(gateway_address(*gateway.network, family));
+    }
   }
   out.namespaces.push_back(std::move(inside));
 }
@@ -176,12 +184,16 @@ Result<void> check_records(Context& context, const Veth& wanted, Problems& probl
   const std::uint32_t slot = wanted.device.value - EBN_VETH_IFINDEX_BASE;
   const auto record = TRY(maps.endpoints.get(slot));
   if (!record || record->network != wanted.network.value ||
-      view::from_abi(record->addr4) != wanted.address) {
+      view::from_abi(record->addr4) != wanted.ipv4 ||
+      view::from_abi(record->addr6) != wanted.ipv6) {
     problems.push_back(wanted.what + " has no record in the map of endpoints");
   }
-  const auto way = TRY(maps.destinations.get({wanted.network.value, view::to_abi(wanted.address)}));
-  if (!way || way->slot != slot) {
-    problems.push_back(wanted.what + " has no record in the map of destinations");
+  for (const ebn_dest_key& key : wanted.keys) {
+    const auto way = TRY(maps.destinations.get(key));
+    if (!way || way->slot != slot) {
+      problems.push_back(fmt::format("{} has no record in the map of destinations by {}",
+                                     wanted.what, view::from_abi(key.addr).to_string()));
+    }
   }
   return {};
 }
@@ -199,13 +211,15 @@ Result<void> check_veth(Context& context, const Found& found, const Veth& wanted
     problems.push_back(fmt::format("{}: the bridge does not know its address {}", wanted.what,
                                    wanted.mac.to_string()));
   }
-  const bool routed = std::ranges::any_of(found.routes, [&](const auto& route) {
-    return route.device == wanted.bridge &&
-           route.destination == IpPrefix::of(wanted.seen_by_host, 32);
-  });
-  if (wanted.seen_by_host.is_v4() && !routed) {
-    problems.push_back(fmt::format("{}: the host's route to {} is missing", wanted.what,
-                                   wanted.seen_by_host.to_string()));
+  for (const IpAddress& seen_by_host : wanted.seen_by_host) {
+    const bool routed = std::ranges::any_of(found.routes, [&](const auto& route) {
+      return route.device == wanted.bridge && route.destination->size() == 1 &&
+             route.destination->address() == seen_by_host;
+    });
+    if (!routed) {
+      problems.push_back(fmt::format("{}: the host's route to {} is missing", wanted.what,
+                                     seen_by_host.to_string()));
+    }
   }
   if (!TRY(context.plane.serves_container(wanted.device))) {
     problems.push_back(wanted.what + " has no program");
@@ -228,13 +242,14 @@ Result<void> check_inside(loader::DataPlane& plane, const Inside& wanted, Proble
     }
   }
   const auto routes = TRY(netlink::list_routes(socket));
-  const bool routed = std::ranges::any_of(routes, [&](const auto& route) {
-    return route.destination->is_v4() && route.destination->length() == 0 &&
-           route.gateway == wanted.gateway;
-  });
-  if (!wanted.gateway.is_unspecified() && !routed) {
-    problems.push_back(fmt::format("sandbox '{}' lacks its default route by {}", wanted.sandbox,
-                                   wanted.gateway.to_string()));
+  for (const IpAddress& gateway : wanted.gateways) {
+    const bool routed = std::ranges::any_of(routes, [&](const auto& route) {
+      return route.destination->length() == 0 && route.gateway == gateway;
+    });
+    if (!routed) {
+      problems.push_back(fmt::format("sandbox '{}' lacks its default route by {}", wanted.sandbox,
+                                     gateway.to_string()));
+    }
   }
   if (wanted.dns && !TRY(plane.serves_loopback())) {
     problems.push_back(fmt::format("lo in sandbox '{}' has no program", wanted.sandbox));

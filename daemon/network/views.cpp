@@ -32,21 +32,27 @@ Json ipam_view(const Network& network) {
   return {{"Driver", "default"}, {"Options", Json::object()}, {"Config", configs}};
 }
 
-unsigned prefix_length(const Network& network, const IpAddress& address) {
-  for (const auto& plan : network.plan.subnets) {
-    if (plan.subnet.contains(address)) {
-      return plan.subnet.length();
-    }
-  }
-  return address.is_v4() ? 32 : 128;
+// Empty: none.
+std::string address_text(const IpAddress& address) {
+  return address.is_unspecified() ? "" : address.to_string();
+}
+
+// 0: the endpoint has no address of that family.
+unsigned prefix_length(const Network& network, Family family) {
+  const auto* plan = network.plan.find(family);
+  return plan == nullptr ? 0 : plan->subnet.length();
+}
+
+// ADDRESS/LENGTH, or nothing.
+std::string interface_text(const Network& network, const Endpoint& endpoint, Family family) {
+  const IpAddress& address = endpoint.address(family);
+  return address.is_unspecified()
+             ? ""
+             : fmt::format("{}/{}", address.to_string(), prefix_length(network, family));
 }
 
 // Docker's endpoint object.
 Json endpoint_view(const Network& network, const Sandbox& sandbox, const Endpoint& endpoint) {
-  const std::string gateway =
-      !network.plan.subnets.empty() && network.plan.subnets.front().gateway && !network.internal
-          ? network.plan.subnets.front().gateway->to_string()
-          : "";
   Json names = Json::array({sandbox.name});
   for (const auto& alias : endpoint.aliases) {
     names.push_back(alias);
@@ -54,12 +60,12 @@ Json endpoint_view(const Network& network, const Sandbox& sandbox, const Endpoin
   names.push_back(sandbox.id.substr(0, 12));
   return {{"NetworkID", network.id},
           {"EndpointID", endpoint.id},
-          {"Gateway", gateway},
-          {"IPAddress", endpoint.ipv4.to_string()},
-          {"IPPrefixLen", prefix_length(network, endpoint.ipv4)},
-          {"IPv6Gateway", ""},
-          {"GlobalIPv6Address", ""},
-          {"GlobalIPv6PrefixLen", 0},
+          {"Gateway", address_text(gateway_address(network, Family::v4))},
+          {"IPAddress", address_text(endpoint.ipv4)},
+          {"IPPrefixLen", prefix_length(network, Family::v4)},
+          {"IPv6Gateway", address_text(gateway_address(network, Family::v6))},
+          {"GlobalIPv6Address", address_text(endpoint.ipv6)},
+          {"GlobalIPv6PrefixLen", prefix_length(network, Family::v6)},
           {"MacAddress", endpoint.mac.to_string()},
           {"Aliases", endpoint.aliases},
           {"DNSNames", names},
@@ -67,18 +73,17 @@ Json endpoint_view(const Network& network, const Sandbox& sandbox, const Endpoin
           {"InterfaceName", endpoint.ifname}};
 }
 
-Json bindings(const api::PortSpec& spec, std::uint32_t offset) {
-  const std::string port = std::to_string(spec.host_first + offset);
-  Json out = Json::array();
-  for (const char* any : {"0.0.0.0", "::"}) {
-    if (spec.host_ip.empty()) {
-      out.push_back({{"HostIp", any}, {"HostPort", port}});
-    }
-  }
+// Where a range answers: the given address, or every one. A sandbox with nothing but IPv6 has no
+// ports of IPv4, as in Docker.
+std::vector<std::string> hosts_of(const Sandbox& sandbox, const api::PortSpec& spec) {
   if (!spec.host_ip.empty()) {
-    out.push_back({{"HostIp", spec.host_ip}, {"HostPort", port}});
+    return {spec.host_ip};
   }
-  return out;
+  const bool ipv6_only = !sandbox.endpoints.empty() &&
+                         std::ranges::all_of(sandbox.endpoints, [](const auto& endpoint) {
+                           return endpoint->ipv4.is_unspecified();
+                         });
+  return ipv6_only ? std::vector<std::string>{"::"} : std::vector<std::string>{"0.0.0.0", "::"};
 }
 
 // {"5000/tcp": [{"HostIp", "HostPort"}, ...]}, a row per port as in Docker.
@@ -88,8 +93,8 @@ Json ports_view(const Sandbox& sandbox) {
     for (std::uint32_t offset = 0; offset <= static_cast<std::uint32_t>(spec.last - spec.first);
          ++offset) {
       Json& row = out[fmt::format("{}/{}", spec.first + offset, spec.protocol)];
-      for (const Json& binding : bindings(spec, offset)) {
-        row.push_back(binding);
+      for (const std::string& host : hosts_of(sandbox, spec)) {
+        row.push_back({{"HostIp", host}, {"HostPort", std::to_string(spec.host_first + offset)}});
       }
     }
   }
@@ -105,11 +110,11 @@ std::string ports_text(const Sandbox& sandbox) {
   for (const auto& spec : sandbox.ports) {
     const std::string target = fmt::format("{}->{}/{}", range(spec.host_first, spec.host_last),
                                            range(spec.first, spec.last), spec.protocol);
-    const std::string host =
-        spec.host_ip.find(':') == std::string::npos ? spec.host_ip : "[" + spec.host_ip + "]";
-    out += out.empty() ? "" : ", ";
-    out += spec.host_ip.empty() ? fmt::format("0.0.0.0:{}, [::]:{}", target, target)
-                                : fmt::format("{}:{}", host, target);
+    for (const std::string& host : hosts_of(sandbox, spec)) {
+      const bool ipv6 = host.find(':') != std::string::npos;
+      out += out.empty() ? "" : ", ";
+      out += fmt::format("{}:{}", ipv6 ? "[" + host + "]" : host, target);
+    }
   }
   return out;
 }
@@ -157,17 +162,17 @@ Json network_view(const Registry& registry, const Network& network) {
     containers[sandbox->id] = {{"Name", sandbox->name},
                                {"EndpointID", endpoint->id},
                                {"MacAddress", endpoint->mac.to_string()},
-                               {"IPv4Address", fmt::format("{}/{}", endpoint->ipv4.to_string(),
-                                                           prefix_length(network, endpoint->ipv4))},
-                               {"IPv6Address", ""}};
+                               {"IPv4Address", interface_text(network, *endpoint, Family::v4)},
+                               {"IPv6Address", interface_text(network, *endpoint, Family::v6)}};
   }
+  const bool ipv6 = network.plan.find(Family::v6) != nullptr;
   return {{"Name", network.name},
           {"Id", network.id},
           {"Created", network.created},
           {"Scope", "local"},
           {"Driver", network.driver},
-          {"EnableIPv4", true},
-          {"EnableIPv6", false},
+          {"EnableIPv4", !ipv6 || network.plan.find(Family::v4) != nullptr},
+          {"EnableIPv6", ipv6},
           {"IPAM", ipam_view(network)},
           {"Internal", network.internal},
           {"Attachable", network.attachable},

@@ -1,131 +1,12 @@
-// Published ports in the maps of a real data plane: after every step the chains that a packet would
-// walk are compared with a plain list of what is published.
-#include "daemon/network/publisher.hpp"
-
-#include <gmock/gmock.h>
-#include <netinet/in.h>
-
-#include <boost/asio/io_context.hpp>
-#include <random>
-
-#include "daemon/netlink/sysctl.hpp"
-#include "daemon/network/reserved_ports.hpp"
-#include "maps/view/convert.hpp"
-#include "tests/netns/fixture.hpp"
+// Published ports in the maps of a real data plane: who has which, and where packets are led.
+#include "tests/netns/publisher_fixture.hpp"
 
 namespace ebpfnet::network {
 namespace {
 
-using netlink::succeeded;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-class PublisherTest : public netlink::NetnsTest {
-protected:
-  void SetUp() override {
-    NetnsTest::SetUp();
-    if (IsSkipped()) {
-      return;
-    }
-    ASSERT_OK(netlink::set_link_up(socket(), IfIndex(1)));
-    std::filesystem::create_directory(file("bpf"));
-    ASSERT_EQ(::mount("bpf", file("bpf").c_str(), "bpf", 0, nullptr), 0) << std::strerror(errno);
-    ebn_config config{};
-    config.masq_first = 61000;
-    config.masq_last = 65535;
-    auto plane = loader::DataPlane::open({file("bpf") / "ebn", config});
-    ASSERT_OK(plane);
-    plane_ = std::move(*plane);
-    auto store = state::Store::open(file("state"));
-    ASSERT_OK(store);
-    store_.emplace(std::move(*store));
-    dns_.emplace(loop_, names_);
-    auto links = netlink::LinkRemover::create([](const std::function<void()>& job) { job(); });
-    ASSERT_OK(links);
-    links_ = std::move(*links);
-    context_.emplace(Context{{}, "test", *store_, *plane_, names_, *dns_, registry_, *links_});
-    begin_life();
-  }
-
-  void TearDown() override {
-    publisher_.reset();
-    context_.reset();
-    links_.reset();
-    dns_.reset();
-    plane_.reset();
-    store_.reset();
-    NetnsTest::TearDown();
-  }
-
-  // A daemon that starts: nothing in memory, the maps as they are.
-  void begin_life() { publisher_.emplace(*context_); }
-
-  Result<std::vector<api::PortSpec>> reserve(const std::string& sandbox, std::string_view spec,
-                                             bool check_host = true) {
-    Sandbox owner;
-    owner.id = owner.name = sandbox;
-    return publisher_->reserve(owner, {api::PortSpec::from(spec).value()}, check_host);
-  }
-  std::string refusal(const std::string& sandbox, std::string_view spec) {
-    const auto done = reserve(sandbox, spec);
-    return done ? "accepted" : done.error().message;
-  }
-  void publish(const std::string& sandbox, std::string_view spec, std::uint32_t slot) {
-    ASSERT_OK(reserve(sandbox, spec));
-    ASSERT_OK(publisher_->serve(sandbox, Slot(slot)));
-  }
-
-  std::vector<std::string> problems() { return publisher_->problems().value(); }
-
-  std::uint32_t head(std::uint16_t port, std::uint8_t protocol = IPPROTO_TCP) {
-    return plane_->maps().port_index.get(protocol, port);
-  }
-  ebn_publish record(std::uint32_t id) { return *plane_->maps().published.get(id).value(); }
-
-  // What a packet to this port can find: "ADDRESS or *4 *6 -> slot:port", by walking the chain.
-  std::multiset<std::string> served(std::uint16_t port, std::uint8_t protocol = IPPROTO_TCP) {
-    std::multiset<std::string> out;
-    int steps = 0;
-    for (std::uint32_t id = head(port, protocol); id != 0;) {
-      const ebn_publish found = record(id);
-      EXPECT_EQ(found.proto, protocol) << "port " << port << " leads to record " << id;
-      if (++steps > EBN_MAX_PUBLISH_CHAIN || found.proto != protocol) {
-        ADD_FAILURE() << "the chain of port " << port << " is broken";
-        break;
-      }
-      if (found.first <= port && port <= found.last) {
-        const auto target = static_cast<std::uint16_t>(found.target + (port - found.first));
-        out.insert(answer(view::from_abi(found.host), found.flags, found.slot, target));
-      }
-      id = found.next;
-    }
-    return out;
-  }
-  static std::string answer(const IpAddress& host, unsigned flags, std::uint32_t slot,
-                            std::uint16_t port) {
-    return fmt::format("{}{}{} -> {}:{}", (flags & EBN_PUB_ANY4) != 0 ? "*4" : "",
-                       (flags & EBN_PUB_ANY6) != 0 ? "*6" : "", host.to_string(), slot, port);
-  }
-
-  std::size_t records_in_use() {
-    std::size_t used = 0;
-    for (std::uint32_t id = 1; id < EBN_MAX_PUBLISHES; ++id) {
-      used += record(id).proto != 0 ? 1 : 0;
-    }
-    return used;
-  }
-
-  boost::asio::io_context loop_;
-  services::Registry names_;
-  Registry registry_;
-  std::optional<state::Store> store_;
-  std::unique_ptr<loader::DataPlane> plane_;
-  std::optional<dns::Server> dns_;
-  std::unique_ptr<netlink::LinkRemover> links_;
-  std::optional<Context> context_;
-  std::optional<Publisher> publisher_;
-};
 
 TEST_F(PublisherTest, NamesTheSandboxThatHasThePort) {
   publish("web", "8000-8010:80-90", 1);
@@ -144,6 +25,32 @@ TEST_F(PublisherTest, OneAddressNeverConflictsWithAnother) {
   EXPECT_THAT(refusal("d", "[::]:8000:80"), HasSubstr("'c'"));
   EXPECT_EQ(served(8000),
             (std::multiset<std::string>{"127.0.0.1 -> 1:80", "127.0.0.2 -> 2:80", "::1 -> 3:80"}));
+}
+
+TEST_F(PublisherTest, EachFamilyLeadsToItsOwnEndpoint) {
+  ASSERT_OK(reserve("web", "8000:80"));
+  ASSERT_OK(reserve("web", "127.0.0.1:8001:81"));
+  ASSERT_OK(reserve("web", "[::1]:8001:82"));
+  ASSERT_OK(publisher_->serve("web", {Slot(3), Slot(4)}));
+  EXPECT_EQ(served(8000), (std::multiset<std::string>{"*4:: -> 3:80", "*6:: -> 4:80"}));
+  EXPECT_EQ(served(8001), (std::multiset<std::string>{"127.0.0.1 -> 3:81", "::1 -> 4:82"}));
+  ASSERT_OK(publisher_->serve("web", by(4)));
+  EXPECT_EQ(served(8000), (std::multiset<std::string>{"*4*6:: -> 4:80"}));
+  EXPECT_EQ(records_in_use(), 3U);
+  ASSERT_OK(publisher_->serve("web", {}));
+  EXPECT_EQ(records_in_use(), 0U);
+}
+
+TEST_F(PublisherTest, AloneIpv4HoldsThePortForBothFamiliesAndIpv6IsServedAlone) {
+  for (const char* spec : {"8000:80", "[::1]:8001:80", "127.0.0.1:8002:80"}) {
+    ASSERT_OK(reserve("web", spec));
+  }
+  ASSERT_OK(publisher_->serve("web", {Slot(3), Slot()}));
+  EXPECT_EQ(served(8000), (std::multiset<std::string>{"*4*6:: -> 3:80"}));
+  EXPECT_EQ(served(8001), (std::multiset<std::string>{"::1 -> 3:80"}));
+  ASSERT_OK(publisher_->serve("web", {Slot(), Slot(4)}));
+  EXPECT_EQ(served(8000), (std::multiset<std::string>{"*6:: -> 4:80"}));
+  EXPECT_EQ(head(8002), 0U);
 }
 
 TEST_F(PublisherTest, BothFamiliesAreServedApartWhenTheyAreNamedApart) {
@@ -232,10 +139,10 @@ TEST_F(PublisherTest, RangesThatARemovedOneJoinedAreServedOn) {
 
 TEST_F(PublisherTest, ASuspendedSandboxKeepsItsPortsThatLeadNowhere) {
   publish("web", "8000:80", 1);
-  ASSERT_OK(publisher_->suspend("web"));
+  ASSERT_OK(publisher_->serve("web", {}));
   EXPECT_TRUE(served(8000).empty());
   EXPECT_THAT(refusal("other", "8000:80"), HasSubstr("'web'"));
-  ASSERT_OK(publisher_->serve("web", Slot(5)));
+  ASSERT_OK(publisher_->serve("web", by(5)));
   EXPECT_EQ(served(8000), std::multiset<std::string>{"*4*6:: -> 5:80"});
 }
 
@@ -264,142 +171,6 @@ TEST_F(PublisherTest, ReservesMoreSeparatePortsThanFitOnAPage) {
   EXPECT_EQ(reserved(), "4000," + ours.to_string());
   ASSERT_OK(apply_reserved_ports(*store_, PortSet()));
   EXPECT_EQ(reserved(), "4000");
-}
-
-// Random publishing against a plain list.
-struct Published {
-  std::string sandbox;
-  api::PortSpec spec;
-  std::uint32_t slot = 0; // 0: suspended
-};
-
-class PublisherModel : public PublisherTest {
-protected:
-  static constexpr std::uint16_t kLow = 100, kHigh = 140;
-
-  void step() {
-    const std::string sandbox = fmt::format("s{}", random_() % 8);
-    switch (random_() % 6) {
-    case 0:
-      std::erase_if(model_, [&](const auto& p) { return p.sandbox == sandbox; });
-      ASSERT_OK(publisher_->release(sandbox));
-      break;
-    case 1:
-      serve(sandbox, 0);
-      ASSERT_OK(publisher_->suspend(sandbox));
-      break;
-    case 2:
-      unpublish_one();
-      break;
-    default:
-      add(sandbox);
-    }
-  }
-
-  void add(const std::string& sandbox) {
-    constexpr const char* kHosts[] = {
-        "", "0.0.0.0:", "[::]:", "127.0.0.1:", "[::1]:", "127.0.0.2:", "192.0.2.1:"};
-    const unsigned first = kLow + random_() % 35;
-    const unsigned last = std::min<unsigned>(first + random_() % 12, kHigh);
-    const std::string text = fmt::format("{}{}-{}:{}-{}/{}", kHosts[random_() % 7], first, last,
-                                         first + 1000, last + 1000, random_() % 4 ? "tcp" : "udp");
-    const auto added = reserve(sandbox, text, false);
-    if (added) {
-      model_.push_back({sandbox, added->front(), 0});
-      const std::uint32_t slot = 1 + random_() % 100;
-      ASSERT_OK(publisher_->serve(sandbox, Slot(slot)));
-      serve(sandbox, slot);
-    }
-  }
-
-  void serve(const std::string& sandbox, std::uint32_t slot) {
-    for (Published& each : model_) {
-      each.slot = each.sandbox == sandbox ? slot : each.slot;
-    }
-  }
-
-  void unpublish_one() {
-    if (!model_.empty()) {
-      const auto at = model_.begin() + static_cast<long>(random_() % model_.size());
-      ASSERT_OK(publisher_->release_one(at->sandbox, at->spec));
-      model_.erase(at);
-    }
-  }
-
-  // A restart: what is on record is reserved and served again, in another order.
-  void restart() {
-    begin_life();
-    ASSERT_OK(publisher_->adopt_records());
-    std::ranges::shuffle(model_, random_);
-    for (const Published& each : model_) {
-      Sandbox owner;
-      owner.id = owner.name = each.sandbox;
-      ASSERT_OK(publisher_->reserve(owner, {each.spec}, false));
-    }
-    for (const Published& each : model_) {
-      if (each.slot != 0) {
-        ASSERT_OK(publisher_->serve(each.sandbox, Slot(each.slot)));
-      }
-    }
-    ASSERT_OK(publisher_->sweep());
-  }
-
-  void compare(int number) {
-    std::size_t serving = 0;
-    for (const Published& each : model_) {
-      serving += each.slot != 0 ? 1U : 0U;
-    }
-    if (number % 10 == 9) { // a look at every row of the map
-      ASSERT_EQ(records_in_use(), serving) << "after step " << number;
-      ASSERT_THAT(problems(), IsEmpty()) << "after step " << number;
-    }
-    for (const std::uint8_t protocol : {IPPROTO_TCP, IPPROTO_UDP}) {
-      for (std::uint16_t port = kLow - 1; port <= kHigh + 1; ++port) {
-        ASSERT_EQ(served(port, protocol), expected(port, protocol))
-            << "port " << port << " of protocol " << int{protocol} << " after step " << number;
-      }
-    }
-  }
-
-  std::multiset<std::string> expected(std::uint16_t port, std::uint8_t protocol) {
-    std::multiset<std::string> out;
-    for (const auto& [sandbox, spec, slot] : model_) {
-      const bool same = (spec.protocol == "tcp") == (protocol == IPPROTO_TCP);
-      if (!same || slot == 0 || port < spec.host_first || port > spec.host_last) {
-        continue;
-      }
-      const IpAddress host = spec.host_ip.empty() ? IpAddress() : netlink::ip(spec.host_ip);
-      const unsigned flags = spec.host_ip.empty() ? EBN_PUB_ANY4 | EBN_PUB_ANY6
-                             : !host.is_unspecified()
-                                 ? 0U
-                                 : unsigned{host.is_v4() ? EBN_PUB_ANY4 : EBN_PUB_ANY6};
-      const auto target = static_cast<std::uint16_t>(spec.first + port - spec.host_first);
-      out.insert(answer(host.is_unspecified() ? IpAddress() : host, flags, slot, target));
-    }
-    return out;
-  }
-
-  std::mt19937 random_;
-  std::vector<Published> model_;
-};
-
-TEST_F(PublisherModel, ServesExactlyWhatIsPublishedAfterAnySteps) {
-  for (std::uint32_t seed = 1; seed <= 4; ++seed) {
-    SCOPED_TRACE(fmt::format("seed {}", seed));
-    random_.seed(seed);
-    for (int number = 0; number < 150 && !HasFatalFailure(); ++number) {
-      step();
-      if (!HasFatalFailure() && number % 40 == 39) {
-        restart();
-      }
-      if (!HasFatalFailure()) {
-        compare(number);
-      }
-    }
-    if (HasFatalFailure()) {
-      return;
-    }
-  }
 }
 
 TEST_F(PublisherTest, ARestartKeepsTheRecordsOfServedRangesAndClearsTheOthers) {

@@ -1,5 +1,9 @@
 #include "daemon/network/bridge/bridge_driver.hpp"
 
+#include <linux/ipv6.h>
+
+#include <span>
+
 #include "daemon/netlink/address.hpp"
 #include "daemon/netlink/link.hpp"
 #include "daemon/netlink/neighbour.hpp"
@@ -35,15 +39,45 @@ Result<void> disable_ipv6(const std::string& device) {
                                                                   : std::move(written);
 }
 
+struct Setting {
+  const char* key;
+  const char* value;
+};
+
+// Forwarding is switched on here alone: net.ipv6.conf.all.forwarding would make the host deaf to
+// the router advertisements of its uplinks. The link-local address is the one that the programs
+// know, Mac::link_local. disable_ipv6 comes last, since with it addresses come.
+constexpr Setting kBridgeSettings[] = {
+    {"addr_gen_mode", "0"},     {"accept_ra", "0"},  {"accept_dad", "0"},
+    {"keep_addr_on_down", "1"}, {"forwarding", "1"}, {"disable_ipv6", "0"},
+};
+
+// All addresses are given here; none is asked for, made up or checked for duplicates.
+constexpr Setting kSandboxSettings[] = {
+    {"addr_gen_mode", "0"}, {"accept_ra", "0"},     {"accept_redirects", "0"}, {"autoconf", "0"},
+    {"accept_dad", "0"},    {"dad_transmits", "0"}, {"disable_ipv6", "0"},
+};
+
+Result<void> prepare_ipv6(const Network& network, const std::string& device,
+                          std::span<const Setting> settings) {
+  if (network.plan.find(Family::v6) == nullptr) {
+    return disable_ipv6(device);
+  }
+  for (const Setting& setting : settings) {
+    TRY_VOID(write_device_sysctl("ipv6", device, setting.key, setting.value));
+  }
+  return {};
+}
+
 Result<void> configure_bridge(Socket& socket, const Network& network, IfIndex bridge) {
-  TRY_VOID(disable_ipv6(network.bridge));
+  TRY_VOID(prepare_ipv6(network, network.bridge, kBridgeSettings));
   // bpf_fib_lookup forwards only from devices with forwarding on; the packets themselves do not
   // pass the stack.
   TRY_VOID(write_device_sysctl("ipv4", network.bridge, "forwarding", "1"));
   for (const auto& subnet : network.plan.subnets) {
     if (subnet.gateway) {
       TRY_VOID(netlink::add_address(socket, bridge, *subnet.gateway, subnet.subnet.length(),
-                                    network.overlapping));
+                                    subnet.overlapping));
     }
   }
   return netlink::set_link_up(socket, bridge);
@@ -83,14 +117,14 @@ Result<void> ensure_bridge(Context& context, Socket& socket, const Network& netw
 }
 
 // Towards the host's stack: the FDB entry that learning would lose, and for an overlapping network
-// the route to the address by which the host knows the endpoint.
+// the routes to the addresses by which the host knows the endpoint.
 Result<void> connect_to_bridge(Socket& socket, const Network& network, const Endpoint& endpoint) {
   const IfIndex veth = veth_ifindex(endpoint.slot);
   netlink::BridgePortOptions port;
   port.learning = false;
   TRY_VOID(netlink::set_bridge_port(socket, veth, port));
   TRY_VOID(netlink::add_fdb(socket, veth, endpoint.mac));
-  return network.overlapping ? add_host_route(socket, network, endpoint) : Result<void>();
+  return add_host_routes(socket, network, endpoint);
 }
 
 Result<void> create_device(Context& context, Socket& socket, const Network& network,
@@ -110,15 +144,6 @@ Result<void> create_device(Context& context, Socket& socket, const Network& netw
   return netlink::create_veth(socket, spec);
 }
 
-unsigned prefix_length_of(const Network& network, const IpAddress& address) {
-  for (const auto& subnet : network.plan.subnets) {
-    if (subnet.subnet.contains(address)) {
-      return subnet.subnet.length();
-    }
-  }
-  return address.is_v4() ? 32 : 128;
-}
-
 // The other end may be in a namespace that somebody took away.
 Result<bool> is_inside(int netns, const std::string& device) {
   auto socket = TRY(Socket::open_in(netns));
@@ -128,15 +153,37 @@ Result<bool> is_inside(int netns, const std::string& device) {
 
 // Inside the sandbox's namespace.
 Result<void> configure_inside(const Network& network, const Endpoint& endpoint) {
-  TRY_VOID(disable_ipv6(endpoint.ifname));
+  TRY_VOID(prepare_ipv6(network, endpoint.ifname, kSandboxSettings));
+  if (network.plan.find(Family::v6) != nullptr) {
+    TRY_VOID(write_device_sysctl("ipv6", "lo", "disable_ipv6", "0")); // ::1
+  }
   auto socket = TRY(Socket::open());
   const auto link = TRY(netlink::find_link(socket, endpoint.ifname));
   if (!link) {
     return fail(ErrorCode::internal, "device '{}' is not in the sandbox", endpoint.ifname);
   }
-  TRY_VOID(netlink::add_address(socket, link->index, endpoint.ipv4,
-                                prefix_length_of(network, endpoint.ipv4), false));
+  for (const auto& plan : network.plan.subnets) {
+    TRY_VOID(netlink::add_address(socket, link->index, endpoint.address(plan.family()),
+                                  plan.subnet.length(), false));
+  }
   return netlink::set_link_up(socket, link->index);
+}
+
+Result<void> check_subnet(const ipam::SubnetPlan& plan, std::uint32_t mtu) {
+  const IpPrefix block = host_address_block(plan.family());
+  if (plan.subnet.overlaps(block)) {
+    return Failure(Error{ErrorCode::conflict, 0,
+                         fmt::format("subnet {} overlaps with {}, by which the host knows the "
+                                     "sandboxes of networks that share a subnet",
+                                     plan.subnet.to_string(), block.to_string()),
+                         "choose another --subnet"});
+  }
+  if (plan.family() == Family::v6 && mtu < IPV6_MIN_MTU) {
+    return Failure(Error{ErrorCode::invalid, 0,
+                         fmt::format("an MTU of {} is too small for IPv6 (RFC 8200)", mtu),
+                         fmt::format("give the network {} at least", IPV6_MIN_MTU)});
+  }
+  return {};
 }
 
 } // namespace
@@ -149,13 +196,7 @@ Result<void> BridgeDriver::validate(const Context& context, Network& network) co
   network.mtu = options.mtu;
   TRY_VOID(netlink::check_link_name(network.bridge));
   for (const auto& plan : network.plan.subnets) {
-    if (plan.subnet.overlaps(host_address_block())) {
-      return Failure(Error{ErrorCode::conflict, 0,
-                           fmt::format("subnet {} overlaps with {}, by which the host knows the "
-                                       "sandboxes of networks that share a subnet",
-                                       plan.subnet.to_string(), host_address_block().to_string()),
-                           "choose another --subnet"});
-    }
+    TRY_VOID(check_subnet(plan, network.mtu));
   }
   for (const auto& [id, other] : context.registry.networks) {
     if (other->bridge == network.bridge) {
@@ -210,10 +251,9 @@ Result<void> BridgeDriver::leave(Context& context, const Network& network,
   auto removed = context.links.remove(veth_ifindex(endpoint.slot), bridge_ifindex(network.index));
   auto forgotten = remove_endpoint(context, endpoint);
   Result<void> unrouted;
-  if (network.overlapping) {
+  if (!host_addresses(network, endpoint).empty()) {
     auto socket = TRY(Socket::open());
-    unrouted =
-        remove_host_route(socket, bridge_ifindex(network.index), host_address(endpoint.slot));
+    unrouted = remove_host_routes(socket, network, endpoint);
   }
   for (const auto* result : {&removed, &unreachable, &forgotten, &unrouted}) {
     if (!*result) {

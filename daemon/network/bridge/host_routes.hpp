@@ -7,11 +7,12 @@
 
 namespace ebpfnet::network::bridge {
 
-Result<void> add_host_route(netlink::Socket& socket, const Network& network,
-                            const Endpoint& endpoint);
+// To every address by which the host knows the endpoint.
+Result<void> add_host_routes(netlink::Socket& socket, const Network& network,
+                             const Endpoint& endpoint);
 // As far as they are there.
-Result<void> remove_host_route(netlink::Socket& socket, IfIndex bridge,
-                               const IpAddress& seen_by_host);
+Result<void> remove_host_routes(netlink::Socket& socket, const Network& network,
+                                const Endpoint& endpoint);
 // Removes those of endpoints that the registry does not know.
 Result<void> sweep_host_routes(Context& context);
 

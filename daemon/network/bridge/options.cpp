@@ -35,7 +35,7 @@ struct OptionRow {
   Reader read;
 };
 
-template <bool BridgeOptions::* Member>
+template <auto BridgeOptions::* Member>
 Result<void> read_flag(const std::string& key, const std::string& value, BridgeOptions& out) {
   out.*Member = TRY(parse_bool(key, value));
   return {};
@@ -50,6 +50,8 @@ constexpr OptionRow kOptions[] = {
      }},
     {"com.docker.network.bridge.enable_icc", read_flag<&BridgeOptions::icc>},
     {"com.docker.network.bridge.enable_ip_masquerade", read_flag<&BridgeOptions::masquerade>},
+    {"com.docker.network.enable_ipv4", read_flag<&BridgeOptions::ipv4>},
+    {"com.docker.network.enable_ipv6", read_flag<&BridgeOptions::ipv6>},
     {"com.ebpfnet.spoof_check", read_flag<&BridgeOptions::spoof_check>},
 };
 

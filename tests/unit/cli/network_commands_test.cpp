@@ -39,7 +39,9 @@ TEST_F(Program, NetworkCreatePrintsTheIdAndSendsEveryFlag) {
       .WillOnce([](const api::NetworkCreate& request) -> Result<Json> {
         EXPECT_EQ(request.name, "dognet");
         EXPECT_EQ(request.driver, "bridge");
-        EXPECT_TRUE(request.internal && request.enable_ipv6 && request.attachable);
+        EXPECT_TRUE(request.internal && request.attachable);
+        EXPECT_EQ(request.enable_ipv4, false);
+        EXPECT_EQ(request.enable_ipv6, true);
         EXPECT_THAT(request.options, ElementsAre(Pair("mtu", "1400")));
         EXPECT_THAT(request.labels, ElementsAre(Pair("x", "y=z")));
         EXPECT_EQ(request.ipam.size(), 2u);
@@ -66,6 +68,7 @@ TEST_F(Program, NetworkCreatePrintsTheIdAndSendsEveryFlag) {
                       "router=10.55.0.7",
                       "--internal",
                       "--ipv6",
+                      "--ipv4=false",
                       "--attachable",
                       "-o",
                       "mtu=1400",

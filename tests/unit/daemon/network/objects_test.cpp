@@ -34,6 +34,19 @@ std::shared_ptr<Network> network(const std::string& name, const char* gateway = 
   return out;
 }
 
+// With IPv6 too, or with nothing else.
+std::shared_ptr<Network> network6(const std::string& name, bool ipv4 = true) {
+  auto out = network(name);
+  ipam::SubnetPlan subnet;
+  subnet.subnet = subnet.range = IpPrefix::from("fd00:55::/64").value();
+  subnet.gateway = IpAddress::from("fd00:55::1").value();
+  out->plan.subnets.push_back(subnet);
+  if (!ipv4) {
+    out->plan.subnets.erase(out->plan.subnets.begin());
+  }
+  return out;
+}
+
 std::shared_ptr<Endpoint> endpoint(const Network& network, int priority = 0) {
   auto out = std::make_shared<Endpoint>();
   out->id = "e-" + network.name;
@@ -56,8 +69,8 @@ std::shared_ptr<Sandbox> sandbox(const std::string& id, const std::string& name)
   return out;
 }
 
-std::string chosen(const std::vector<Attachment>& attachments) {
-  const Attachment best = choose_gateway(attachments);
+std::string chosen(const std::vector<Attachment>& attachments, Family family = Family::v4) {
+  const Attachment best = choose_gateway(attachments, family);
   return best.endpoint ? best.network->name : "none";
 }
 
@@ -82,6 +95,21 @@ TEST(Gateway, ANetworkThatLeadsNowhereIsNeverChosen) {
   EXPECT_EQ(chosen({attached(internal, 100), attached(network("b"), -100)}), "b");
   EXPECT_EQ(chosen({attached(network("a", ""), 100), attached(network("b"))}), "b");
   EXPECT_EQ(chosen({attached(internal), attached(network("z", ""))}), "none");
+}
+
+TEST(Gateway, OfEachFamilyIsChosenByItself) {
+  const std::vector<Attachment> apart = {attached(network("a")), attached(network6("b", false))};
+  EXPECT_EQ(chosen(apart, Family::v4), "a");
+  EXPECT_EQ(chosen(apart, Family::v6), "b");
+  EXPECT_EQ(chosen({attached(network("a"))}, Family::v6), "none");
+}
+
+TEST(Gateway, ANetworkWithBothFamiliesGoesBeforeOneWithOneUnlessPriorityDecides) {
+  const auto four = network("a");
+  const auto both = network6("b");
+  EXPECT_EQ(chosen({attached(four), attached(both)}, Family::v4), "b");
+  EXPECT_EQ(chosen({attached(four, 1), attached(both)}, Family::v4), "a");
+  EXPECT_EQ(chosen({attached(four, 1), attached(both)}, Family::v6), "b");
 }
 
 class Lookup : public testing::Test {
@@ -119,7 +147,8 @@ TEST_F(Lookup, RefusesAPrefixOfSeveralAndWhatIsNotThere) {
 
 TEST(Documents, ANetworkIsReadAsItWasWritten) {
   const auto before = network("cat");
-  before->internal = before->attachable = before->overlapping = true;
+  before->internal = before->attachable = true;
+  before->plan.subnets.front().overlapping = true;
   const Json document = to_document(*before);
   const auto after = network_from_document(before->id, document);
   ASSERT_TRUE(after) << after.error().message;
@@ -129,8 +158,20 @@ TEST(Documents, ANetworkIsReadAsItWasWritten) {
   EXPECT_TRUE((*after)->allocator);
 }
 
+TEST(Documents, WhatWasWrittenBeforeIpv6IsRead) {
+  Json old = to_document(*network("cat"));
+  old.erase("last_ipv6");
+  old["subnets"][0].erase("overlapping");
+  old["overlapping"] = true;
+  EXPECT_TRUE(network_from_document("id", old).value()->plan.subnets.at(0).overlapping);
+  Json end = to_document(*endpoint(*network("cat")));
+  end.erase("ipv6");
+  EXPECT_TRUE(endpoint_from_document("id", end).value()->ipv6.is_unspecified());
+}
+
 TEST(Documents, AnEndpointIsReadAsItWasWritten) {
   const auto before = endpoint(*network("cat"), -3);
+  before->ipv6 = IpAddress::from("fd00:55::2").value();
   before->sandbox_id = "s";
   const Json document = to_document(*before);
   const auto after = endpoint_from_document(before->id, document);
@@ -246,6 +287,28 @@ TEST_F(Views, ANetworkShowsItsPlanAndItsSandboxes) {
   EXPECT_EQ(view["IPAM"]["Config"][0]["IPRange"], "10.0.0.128/25");
   EXPECT_EQ(view["IPAM"]["Config"][0]["AuxiliaryAddresses"]["printer"], "10.0.0.9");
   EXPECT_EQ(view["Containers"][box_->id]["IPv4Address"], "10.0.0.130/24");
+}
+
+TEST_F(Views, IPv6IsShownWhereItIs) {
+  EXPECT_EQ(network_view(registry_, *net_)["EnableIPv6"], false);
+  EXPECT_EQ(network_view(registry_, *net_)["Containers"][box_->id]["IPv6Address"], "");
+  net_->plan = network6("cat", false)->plan;
+  box_->endpoints.front()->ipv4 = IpAddress();
+  box_->endpoints.front()->ipv6 = IpAddress::from("fd00:55::2").value();
+  const Json view = network_view(registry_, *net_);
+  EXPECT_EQ(view["EnableIPv4"], false);
+  EXPECT_EQ(view["EnableIPv6"], true);
+  EXPECT_EQ(view["Containers"][box_->id]["IPv4Address"], "");
+  EXPECT_EQ(view["Containers"][box_->id]["IPv6Address"], "fd00:55::2/64");
+  const Json end = sandbox_view(registry_, *box_, "")["NetworkSettings"]["Networks"]["cat"];
+  EXPECT_EQ(end["IPAddress"], "");
+  EXPECT_EQ(end["IPPrefixLen"], 0);
+  EXPECT_EQ(end["Gateway"], "");
+  EXPECT_EQ(end["GlobalIPv6Address"], "fd00:55::2");
+  EXPECT_EQ(end["GlobalIPv6PrefixLen"], 64);
+  EXPECT_EQ(end["IPv6Gateway"], "fd00:55::1");
+  box_->ports = {api::PortSpec::from("8000:80").value()};
+  EXPECT_EQ(sandbox_summary(registry_, *box_)["Ports"], "[::]:8000->80/tcp");
 }
 
 TEST_F(Views, WhatIsBeingMadeIsNotShown) {
