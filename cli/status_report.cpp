@@ -75,7 +75,10 @@ Cells map_row(const Json& map) {
 }
 
 Cells uplink_row(const Json& uplink) {
-  const std::string address = text_at(uplink, "Address");
+  std::string address = text_at(uplink, "Address");
+  if (const std::string ipv6 = text_at(uplink, "IPv6Address"); !ipv6.empty()) {
+    address += (address.empty() ? "" : ", ") + ipv6;
+  }
   const bool attached = uplink.value("Attached", false);
   return {text_at(uplink, "Name"), address.empty() ? "-" : address,
           attached ? "attached" : text_at(uplink, "Problem")};

@@ -158,6 +158,7 @@ Result<Json> Service::status(bool verify) {
     uplinks.push_back(
         {{"Name", uplink.name},
          {"Address", uplink.address.is_unspecified() ? "" : uplink.address.to_string()},
+         {"IPv6Address", uplink.address6.is_unspecified() ? "" : uplink.address6.to_string()},
          {"Attached", uplink.problem.empty()},
          {"Problem", uplink.problem}});
   }

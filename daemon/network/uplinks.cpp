@@ -63,20 +63,33 @@ bool leads_outside(const netlink::LinkInfo& link, const HostView& host) {
   return !link.loopback && !Uplinks::is_own(link.index) && (addressed || routed);
 }
 
-IpAddress masquerade_address(const netlink::LinkInfo& link, const HostView& host) {
+bool is_unique_local(const IpAddress& address) { // RFC 4193
+  return !address.is_v4() && (address.bytes()[0] & 0xfeU) == 0xfc;
+}
+
+// What is seen outside: a global IPv6 address rather than a unique local one.
+IpAddress masquerade_address(const netlink::LinkInfo& link, Family family, const HostView& host) {
+  IpAddress out;
   for (const auto& address : host.addresses) {
-    if (address.index == link.index && address.address.is_v4() && address.primary &&
-        address.scope == RT_SCOPE_UNIVERSE) {
-      return address.address;
+    const bool fit = address.index == link.index && ipam::family_of(address.address) == family &&
+                     address.primary && address.scope == RT_SCOPE_UNIVERSE && !address.tentative &&
+                     !address.deprecated;
+    if (fit &&
+        (out.is_unspecified() || (is_unique_local(out) && !is_unique_local(address.address)))) {
+      out = address.address;
     }
   }
-  return {};
+  return out;
 }
 
 std::vector<IpAddress> host_addresses(const HostView& host) {
   std::vector<IpAddress> out;
   for (const auto& address : host.addresses) {
-    if (!address.address.is_loopback()) {
+    // Nobody outside of its link can mean a link-local IPv6 address, and it is not one host's
+    // alone.
+    const bool reachable =
+        address.address.is_v4() || (address.scope == RT_SCOPE_UNIVERSE && !address.tentative);
+    if (!address.address.is_loopback() && reachable) {
       out.push_back(address.address);
     }
   }
@@ -99,7 +112,12 @@ Result<void> Uplinks::sync() {
       continue;
     }
     present.insert(link.index.value);
-    adopt({link.name, link.index, masquerade_address(link, host), {}}, link.has_ethernet_header);
+    adopt({link.name,
+           link.index,
+           masquerade_address(link, Family::v4, host),
+           masquerade_address(link, Family::v6, host),
+           {}},
+          link.has_ethernet_header);
   }
   std::set<std::uint32_t> stale;
   for (const auto& [index, info] : attached_) {
@@ -139,6 +157,7 @@ void Uplinks::adopt(const UplinkInfo& found, bool ethernet) {
   }
   ebn_uplink record{};
   record.addr4 = view::to_abi(info.address);
+  record.addr6 = view::to_abi(info.address6);
   if (auto written = context_.plane.maps().uplinks.put(info.index.value, record);
       !written && info.problem.empty()) {
     info.problem = written.error().story();

@@ -16,6 +16,7 @@ struct UplinkInfo {
   std::string name;
   IfIndex index;
   IpAddress address;   // masquerade address; "::": none
+  IpAddress address6;  // the same of IPv6
   std::string problem; // why the programs are not on it; empty: they are
 };
 

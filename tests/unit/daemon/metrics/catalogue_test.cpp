@@ -40,7 +40,8 @@ protected:
         {"net", "bridge", "2023-11-14T22:13:20.5Z", NetworkIndex(4), true, 2}};
     snapshot.census.sandboxes = {.created = 1, .running = 2, .exited = 3, .restarting = 4};
     snapshot.census.tcp = {.ranges = 1, .ports = 10000};
-    snapshot.census.uplinks = {{"eth0", IfIndex(2), {}, ""}, {"eth1", IfIndex(3), {}, "refused"}};
+    snapshot.census.uplinks = {{"eth0", IfIndex(2), {}, {}, ""},
+                               {"eth1", IfIndex(3), {}, {}, "refused"}};
     snapshot.tables.maps = {{"flows", 5, 131072}};
     snapshot.tables.established[EBN_FLOW_PUBLISHED] = 5;
     snapshot.features.tcx = true;
