@@ -26,6 +26,7 @@ struct Query {
   std::uint16_t first;
   std::uint16_t last;
   IpAddress address;
+  bool v6_only;
 };
 
 std::optional<SocketOwner> match(const nlmsghdr& message, const Query& query) {
@@ -40,7 +41,7 @@ std::optional<SocketOwner> match(const nlmsghdr& message, const Query& query) {
   const auto bound = ip_from_wire(entry.id.idiag_src, entry.idiag_family == AF_INET ? 4 : 16);
   const Attributes<INET_DIAG_MAX> attributes(message, sizeof(inet_diag_msg));
   const bool v6_only = attributes.number<std::uint8_t>(INET_DIAG_SKV6ONLY).value_or(0) != 0;
-  if (!addresses_clash(*bound, v6_only, query.address)) {
+  if (!addresses_clash(*bound, v6_only, query.address, query.v6_only)) {
     return std::nullopt;
   }
   return SocketOwner{std::string(query.protocol), *bound, port, entry.idiag_inode, 0, {}};
@@ -100,7 +101,8 @@ void name_process(SocketOwner& owner) {
 } // namespace
 
 Result<std::optional<SocketOwner>> find_listener(std::string_view protocol, std::uint16_t first,
-                                                 std::uint16_t last, const IpAddress& address) {
+                                                 std::uint16_t last, const IpAddress& address,
+                                                 bool v6_only) {
   if (protocol != "tcp" && protocol != "udp") {
     return fail(ErrorCode::invalid, "look for a listener: protocol '{}' is neither tcp nor udp",
                 protocol);
@@ -108,7 +110,7 @@ Result<std::optional<SocketOwner>> find_listener(std::string_view protocol, std:
   if (first == 0 || first > last) {
     return fail(ErrorCode::invalid, "look for a listener: {}-{} is no range of ports", first, last);
   }
-  const Query query{protocol, first, last, address};
+  const Query query{protocol, first, last, address, v6_only};
   Socket socket = TRY(Socket::open_protocol(NETLINK_SOCK_DIAG));
   for (const int family : {AF_INET, AF_INET6}) {
     auto owners = TRY(doing(dump_family(socket, family, query), "list {} sockets", protocol));
@@ -121,10 +123,11 @@ Result<std::optional<SocketOwner>> find_listener(std::string_view protocol, std:
   return std::optional<SocketOwner>();
 }
 
-bool addresses_clash(const IpAddress& bound, bool v6_only, const IpAddress& wanted) {
+bool addresses_clash(const IpAddress& bound, bool v6_only, const IpAddress& wanted,
+                     bool wanted_v6_only) {
   const bool bound_v4 = bound.is_v4() || (bound.is_unspecified() && !v6_only);
   const bool bound_v6 = !bound.is_v4();
-  const bool wanted_v4 = wanted.is_v4() || wanted.is_unspecified();
+  const bool wanted_v4 = wanted.is_v4() || (wanted.is_unspecified() && !wanted_v6_only);
   const bool wanted_v6 = !wanted.is_v4();
   if (!(bound_v4 && wanted_v4) && !(bound_v6 && wanted_v6)) {
     return false;

@@ -22,14 +22,16 @@ struct SocketOwner {
 };
 
 // The first listening TCP or bound UDP socket with a port in first..last whose address clashes with
-// `address`: "::" is any address of both families, 0.0.0.0 any IPv4 address. A dual-stack socket on
-// "::" clashes with IPv4 too. Errors: invalid for another protocol or an empty range; unsupported
-// when the kernel lacks inet_diag.
+// `address`: "::" is any address of both families, or with `v6_only` any IPv6 address, 0.0.0.0 any
+// IPv4 address. A dual-stack socket on "::" clashes with IPv4 too. Errors: invalid for another
+// protocol or an empty range; unsupported when the kernel lacks inet_diag.
 Result<std::optional<SocketOwner>> find_listener(std::string_view protocol, std::uint16_t first,
-                                                 std::uint16_t last, const IpAddress& address);
+                                                 std::uint16_t last, const IpAddress& address,
+                                                 bool v6_only = false);
 
-// Whether a socket bound to `bound` (with IPV6_V6ONLY or not) and one that wants `wanted` meet on
-// the same port.
-bool addresses_clash(const IpAddress& bound, bool v6_only, const IpAddress& wanted);
+// Whether a socket bound to `bound` (with IPV6_V6ONLY or not) and one that wants `wanted` (the
+// same) meet on the same port.
+bool addresses_clash(const IpAddress& bound, bool v6_only, const IpAddress& wanted,
+                     bool wanted_v6_only = false);
 
 } // namespace ebpfnet::netlink

@@ -73,6 +73,14 @@ TEST(AddressesClash, UnspecifiedIpv6StandsForEveryAddress) {
   }
 }
 
+TEST(AddressesClash, Ipv6AloneMeetsNoIpv4Socket) {
+  EXPECT_FALSE(addresses_clash(ip("0.0.0.0"), false, IpAddress(), true));
+  EXPECT_FALSE(addresses_clash(ip("192.0.2.1"), false, IpAddress(), true));
+  EXPECT_TRUE(addresses_clash(ip("::"), false, IpAddress(), true));
+  EXPECT_TRUE(addresses_clash(ip("::"), true, IpAddress(), true));
+  EXPECT_TRUE(addresses_clash(ip("2001:db8::1"), true, IpAddress(), true));
+}
+
 TEST(AddressesClash, OneAddressMeetsItselfAndTheWildcard) {
   EXPECT_TRUE(addresses_clash(ip("192.0.2.1"), false, ip("192.0.2.1")));
   EXPECT_TRUE(addresses_clash(ip("0.0.0.0"), false, ip("192.0.2.1")));
