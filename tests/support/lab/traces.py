@@ -28,7 +28,9 @@ def traces(host):
     return {
         "links": sorted(host.ns.link_names()),
         "addresses": host.ns.run("ip", "-4", "-o", "addr").stdout.splitlines(),
+        "addresses6": host.ns.run("sh", "-c", "ip -6 -o addr show scope global | awk '{ print $2, $4 }'").stdout.splitlines(),
         "routes": host.ns.run("ip", "-4", "route", "show", "table", "all").stdout.splitlines(),
+        "routes6": [line for line in host.ns.run("ip", "-6", "route").stdout.splitlines() if not line.startswith("fe80::")],
         "rules": host.ns.run("ip", "rule").stdout.splitlines(),
         "qdiscs": host.ns.run("tc", "qdisc", "show", "dev", "lan0").stdout.split("dev")[0::2],
         "filters": host.ns.run("tc", "filter", "show", "dev", "lan0", "ingress", check=False).stdout,

@@ -8,13 +8,15 @@ from .metrics import scrape
 
 METRICS = ["--metrics-listen", "127.0.0.1:9464"]  # flags of a daemon whose tables are to be looked at
 # Tables whose rows come and go with what was asked for; those of flows go with traffic.
-TABLES = ("endpoints", "destinations", "networks", "subnets", "published", "port_index", "uplinks")
+TABLES = ("endpoints", "destinations", "networks", "networks6", "subnets", "published", "port_index", "uplinks")
 
 # Without what changes by itself: numbers, lifetimes, carriers, IPv6 link-local addresses.
 _INSIDE = r"""
 ip -o link | sed -E 's/^[0-9]+: ([^:@]+).* mtu ([0-9]+) .*/link \1 \2/'
 ip -4 -o addr | sed -E 's/^[0-9]+: //; s/valid_lft.*//; s/^/address /'
 ip -4 route show table all | sed -E 's/linkdown//; s/^/route /'
+ip -6 -o addr show scope global | sed -E 's/^[0-9]+: //; s/valid_lft.*//; s/^/address /'
+ip -6 route show table all | grep -vE '^(local )?(fe80|ff00|multicast|anycast)' | sed -E 's/linkdown//; s/^/route /'
 for device in $(ip -o link | sed -E 's/^[0-9]+: ([^:@]+).*/\1/'); do
   for way in ingress egress; do
     tc filter show dev $device $way | sed -nE "s/.* (tc_[a-z_]+)(.o)?:.*/filter $device $way \1/p"
@@ -24,7 +26,7 @@ done
 _HOST = (
     _INSIDE
     + r"""
-ip -4 neigh show nud permanent | sed 's/^/neighbour /'
+ip neigh show nud permanent | sed 's/^/neighbour /'
 bridge fdb show | grep -v ' self ' | sed 's/^/fdb /'
 sed 's/^/reserved ports /' /proc/sys/net/ipv4/ip_local_reserved_ports
 """
