@@ -35,14 +35,16 @@ class Request:
 RUN = ("run", "-d", "--name", "fresh", "--network", "twin", "-p", "8001:80", "--", "/bin/sleep", "86400")
 CONNECT, DISCONNECT = ("network", "connect", "twin", "work"), ("network", "disconnect", "twin", "work")
 PUBLISH, UNPUBLISH = ("publish", "work", "8002:80"), ("unpublish", "work", "8002:80")
-CREATE, REMOVE = ("network", "create", "--subnet", "10.77.0.0/24", "new"), ("network", "rm", "new")
+CREATE = ("network", "create", "--subnet", "10.77.0.0/24", "--ipv6", "--subnet", "fd00:77::/64", "new")
+REMOVE = ("network", "rm", "new")
 GONE = ("rm", "-f", "fresh")
 
 
 def network_is_there(world):
     found = "new" in world.host.network_names()
     if found:
-        assert world.host.ns.ip("-4", "addr", "show", "to", "10.77.0.1/32"), "the network has its bridge"
+        for family, gateway in (("-4", "10.77.0.1/32"), ("-6", "fd00:77::1/128")):
+            assert world.host.ns.ip(family, "addr", "show", "to", gateway), "the network has its bridge"
     return found
 
 
@@ -86,11 +88,12 @@ class World:
     def __init__(self, lab):
         self.lab, self.host = lab, lab.host
         self.host.flags = METRICS
+        self.host.expect_drops("ipv6_disabled")  # what sandboxes say by themselves
         self.faults = Faults(self.host)
         self.host.start_daemon()
         # Equal subnets: the kernel has routes and neighbours for the sandboxes of the second one.
-        self.host.create_network("old", "--subnet", "10.66.0.0/24")
-        self.host.create_network("twin", "--subnet", "10.66.0.0/24")
+        for network in ("old", "twin"):
+            self.host.create_network(network, "--subnet", "10.66.0.0/24", "--ipv6", "--subnet", "fd00:66::/64")
         self.host.run_whoami("keep", network="old", flags=["-p", "8000:80"])
         self.host.run_whoami("work")
         for words in (PUBLISH, UNPUBLISH, RUN, GONE):  # what only a first use leaves is there
