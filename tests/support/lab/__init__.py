@@ -8,13 +8,13 @@ from .errors import CommandFailed, wait_until
 from .faults import Faults, sanitized
 from .ground import Ground, destroy, list_grounds
 from .host import Host
-from .lab import Lab
+from .lab import CLIENT, SERVER, Lab, address6
 from .metrics import Scrape, prometheus_program, scrape
-from .namespace import Namespace
+from .namespace import PYTHON, SUPPORT, Namespace
 from .load import Load
 from .pets import Pets
 
 __all__ = [
-    "CommandFailed", "Faults", "Ground", "Host", "Lab", "Load", "Namespace", "Pets", "Scrape", "destroy",
-    "list_grounds", "prometheus_program", "sanitized", "scrape", "wait_until",
+    "CLIENT", "CommandFailed", "Faults", "Ground", "Host", "Lab", "Load", "Namespace", "PYTHON", "Pets", "SERVER", "SUPPORT",
+    "Scrape", "address6", "destroy", "list_grounds", "prometheus_program", "sanitized", "scrape", "wait_until",
 ]  # fmt: skip

@@ -3,13 +3,22 @@
     client 192.0.2.100 ---+
     server 192.0.2.200 ---+--- bridge of the namespace "lan"
     h1 192.0.2.1 (lan0) --+        h1 runs the daemon; forwarding in it is left as the kernel has it
+
+With add_ipv6() each has an address of 2001:db8::/64 with the same last number, and the same in hexadecimal digits.
 """
 
+from .errors import wait_until
 from .ground import Ground
 from .host import UPLINK, Host
 
 PREFIX_LENGTH = 24
 CLIENT, SERVER = "192.0.2.100", "192.0.2.200"
+
+
+def address6(address):
+    """The IPv6 address of the machine of the LAN with that IPv4 address."""
+    return f"2001:db8::{address.rpartition('.')[2]}"
+
 
 
 class Lab:
@@ -37,6 +46,22 @@ class Lab:
         namespace.run("ip", "addr", "add", f"{address}/{PREFIX_LENGTH}", "dev", UPLINK)
         namespace.run("ip", "link", "set", UPLINK, "up")
         return namespace
+
+    def add_ipv6(self):
+        """Gives every machine of the LAN its IPv6 address, and waits until the daemons know theirs."""
+        for namespace, address in self._machines():
+            namespace.run("ip", "addr", "add", f"{address6(address)}/64", "dev", UPLINK, "nodad")
+        for host in self.hosts:
+            host.address6 = address6(host.address)
+            wait_until(lambda: host.address6 in host.cli("status", "--format", "json").stdout, f"{host.name} knows {host.address6}")
+
+    def remove_ipv6(self):
+        for namespace, _ in self._machines():
+            namespace.run("ip", "-6", "addr", "flush", "dev", UPLINK, "scope", "global")
+            namespace.run("ip", "-6", "route", "flush", "dev", UPLINK, "proto", "boot")
+
+    def _machines(self):
+        return [(self.client, CLIENT), (self.server, SERVER), *[(host.ns, host.address) for host in self.hosts]]
 
     def add_host(self, name, address, start=True):
         host = Host(self.ground, self.add_machine(name, address), name, address)
