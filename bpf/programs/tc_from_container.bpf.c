@@ -78,6 +78,9 @@ EBN_GLOBAL int publish_from_container(struct __sk_buff* skb, struct packet* p, _
   if (!net || !own) {
     return finish(client->network, drop(EBN_DROP_UNKNOWN_ENDPOINT));
   }
+  if (addr_is_none(address_of(server, p->family))) { // held for the other family's sake
+    return NOT_OURS;
+  }
   if ((own->flags | net->flags) & EBN_NET_INTERNAL && server->network != client->network) {
     return finish(client->network, drop(EBN_DROP_INTERNAL));
   }

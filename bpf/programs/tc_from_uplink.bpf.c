@@ -113,6 +113,9 @@ EBN_GLOBAL int client_from_uplink(struct __sk_buff* skb, struct packet* p) {
   if (!net) {
     return finish(0, drop(EBN_DROP_UNKNOWN_ENDPOINT));
   }
+  if (addr_is_none(address_of(server, p->family))) { // held for the other family's sake
+    return TC_ACT_UNSPEC;
+  }
   if (net->flags & EBN_NET_INTERNAL) {
     return finish(server->network, drop(EBN_DROP_INTERNAL));
   }

@@ -61,8 +61,8 @@ struct VethSpec {
   Mac peer_mac;
   int peer_netns_fd = -1;
 };
-// Both ends are down. The host end gets no IPv6 address when it comes up. The peer is born inside its namespace. Nothing stays on failure. Errors:
-// EEXIST when a name or the index is taken.
+// Both ends are down. The host end gets no IPv6 address when it comes up. The peer is born inside
+// its namespace. Nothing stays on failure. Errors: EEXIST when a name or the index is taken.
 Result<void> create_veth(Socket& socket, const VethSpec& spec);
 
 Result<void> set_link_up(Socket& socket, IfIndex index);

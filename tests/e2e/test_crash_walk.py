@@ -88,7 +88,6 @@ class World:
     def __init__(self, lab):
         self.lab, self.host = lab, lab.host
         self.host.flags = METRICS
-        self.host.expect_drops("ipv6_disabled")  # what sandboxes say by themselves
         self.faults = Faults(self.host)
         self.host.start_daemon()
         # Equal subnets: the kernel has routes and neighbours for the sandboxes of the second one.

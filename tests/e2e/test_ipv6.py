@@ -9,17 +9,10 @@ from lab import wait_until
 SUBNET6, GATEWAY6 = "fd00:55::/64", "fd00:55::1"
 
 
-@pytest.fixture
-def host(lab):
-    # Sandboxes with IPv6 send multicast listener reports and neighbour discovery by themselves.
-    lab.host.expect_drops("ipv6_disabled")
-    return lab.host
-
-
 @pytest.fixture(scope="module")
 def refusing(request):
     """One host for all refusals: they leave nothing behind."""
-    with make_lab(request, expected_drops=("ipv6_disabled",)) as lab:
+    with make_lab(request) as lab:
         lab.host.create_network("net", "--subnet", "10.9.0.0/24", "--ipv6", "--subnet", SUBNET6)
         lab.host.create_network("four", "--subnet", "10.10.0.0/24")
         lab.host.run_idle("web", network="net", flags=["--ip6", "fd00:55::77"])

@@ -1,151 +1,11 @@
-// IPv6 through the stages: neighbours and their discovery, the way out and back, published ports,
-// errors. What does not depend on the family is tested once, with IPv4.
-#include "tests/packet/packets.hpp"
+// IPv6 through the stages: neighbours, the way out and back, published ports, errors. What does not
+// depend on the family is tested once, with IPv4.
+#include "tests/packet/ipv6.hpp"
 
 namespace ebpfnet::packet {
 namespace {
 
-const IpAddress kServer = ip("2001:db8:f::7");
-const IpAddress kClient = ip("2001:db8:c::9");
-const IpAddress kRouter = ip("2001:db8::1");
-const IpAddress kAllNodes = ip("ff02::1");
-
-// The link-local address that is made of a MAC address (RFC 4291, appendix A).
-IpAddress link_local(const Mac& mac) {
-  const auto& m = mac.bytes();
-  return ip(fmt::format("fe80::{:x}:{:x}:{:x}:{:x}", (m[0] ^ 2) << 8 | m[1], m[2] << 8 | 0xff,
-                        0xfe00 | m[3], m[4] << 8 | m[5]));
-}
-
-IpAddress solicited_node(const IpAddress& address) {
-  const auto& b = address.bytes();
-  return ip(fmt::format("ff02::1:ff{:02x}:{:x}", b[13], b[14] << 8 | b[15]));
-}
-
-Mac group_mac(const IpAddress& group) {
-  const auto& b = group.bytes();
-  return Mac::from_bytes({0x33, 0x33, b[12], b[13], b[14], b[15]});
-}
-
-class Ipv6 : public PacketTest {
-protected:
-  void SetUp() override {
-    PacketTest::SetUp();
-    if (IsSkipped()) {
-      return;
-    }
-    world().set_checksum_complete(false);
-    for (const std::uint32_t network : {kCat, kDog, kTwin}) {
-      world().set_network_flags(network, EBN_NET_IN_USE | EBN_NET_MASQUERADE | EBN_NET_IPV6);
-    }
-    world().set_network_flags(kInternal, EBN_NET_IN_USE | EBN_NET_INTERNAL | EBN_NET_IPV6);
-    world().set_network_flags(kNoIcc, EBN_NET_IN_USE | EBN_NET_NO_ICC | EBN_NET_IPV6);
-  }
-
-  Frame neighbour(std::uint32_t from, std::uint32_t to, Frame frame) {
-    frame = to_neighbour(world(), from, to, frame);
-    frame.src = world().at(from).ip6;
-    frame.dst = world().at(to).ip6;
-    return frame;
-  }
-  Frame routed(std::uint32_t from, const IpAddress& to, Frame frame) {
-    frame = to_gateway(world(), from, to, frame);
-    frame.src = world().at(from).ip6;
-    return frame;
-  }
-  Frame outside(const IpAddress& from, Frame frame) {
-    frame = from_outside(world(), from, frame);
-    frame.dst = world().host6();
-    return frame;
-  }
-  // A neighbour discovery message: `target`, and the MAC address that it tells as an option.
-  Frame discovery(std::uint32_t from, std::uint8_t type, const IpAddress& target, const Mac& told,
-                  const IpAddress& to) {
-    Frame out;
-    out.eth_src = world().at(from).mac;
-    out.eth_dst = group_mac(to);
-    out.src = world().at(from).ip6;
-    out.dst = to;
-    out.proto = kIcmp6;
-    out.ttl = 255;
-    out.icmp_type = type;
-    out.payload.assign(target.bytes().begin(), target.bytes().end());
-    out.payload.push_back(type == 135 ? 1 : 2);
-    out.payload.push_back(1);
-    out.payload.insert(out.payload.end(), told.bytes().begin(), told.bytes().end());
-    return out;
-  }
-  Frame solicitation(std::uint32_t from, const IpAddress& target) {
-    return discovery(from, 135, target, world().at(from).mac, solicited_node(target));
-  }
-  void expect_answer(std::uint32_t from, const Frame& sent, const IpAddress& target, const Mac& mac,
-                     bool router) {
-    Frame expected = discovery(from, 136, target, mac, sent.src);
-    expected.eth_src = mac;
-    expected.eth_dst = sent.eth_src;
-    expected.src = target;
-    expected.icmp_rest = router ? 0xe0000000 : 0x60000000;
-    const Outcome out = world().from_container(from, sent.bytes());
-    EXPECT_EQ(out.action, kRedirect);
-    EXPECT_EQ(out.bytes, expected.bytes());
-  }
-
-  void expect_delivered(std::uint32_t slot, const Bytes& bytes) {
-    const Outcome out = world().from_container(slot, bytes);
-    EXPECT_EQ(out.action, kRedirect);
-    EXPECT_EQ(out.bytes, bytes);
-  }
-  void expect_bridged(std::uint32_t slot, const Bytes& bytes) {
-    const Outcome out = world().from_container(slot, bytes);
-    EXPECT_EQ(out.action, kUnspec);
-    EXPECT_EQ(out.bytes, bytes);
-  }
-  void expect_drop(std::uint32_t slot, const Bytes& bytes, ebn_drop_reason reason) {
-    const std::uint32_t network = world().at(slot).network;
-    const std::uint64_t before = world().drops(network, reason);
-    EXPECT_EQ(world().from_container(slot, bytes).action, kShot);
-    EXPECT_EQ(world().drops(network, reason), before + 1);
-  }
-  void expect_untouched(const Bytes& bytes) {
-    const Outcome out = world().from_uplink(bytes);
-    EXPECT_EQ(out.action, kUnspec);
-    EXPECT_EQ(out.bytes, bytes);
-  }
-
-  // Sends masqueraded, expects nothing else to change; gives what is outside.
-  Frame masquerade(std::uint32_t slot, const Frame& sent) {
-    const Outcome out = world().from_container(slot, sent.bytes());
-    EXPECT_EQ(out.action, kRedirect);
-    Frame expected = sent;
-    expected.src = world().host6();
-    expected.ttl = static_cast<std::uint8_t>(sent.ttl - 1);
-    const std::size_t at = 14 + 40 + sent.extensions.size();
-    std::uint16_t port = 0;
-    if (sent.proto == kIcmp6) {
-      port = port_at(out.bytes, at + 4);
-      expected.icmp_rest = static_cast<std::uint32_t>(port) << 16 | (sent.icmp_rest & 0xffff);
-    } else {
-      port = expected.sport = port_at(out.bytes, at);
-    }
-    EXPECT_GE(port, world().config().masq_first);
-    EXPECT_EQ(out.bytes, expected.bytes());
-    return expected;
-  }
-  void expect_reply(const Frame& sent, const Frame& left, Frame reply) {
-    reply = answer_to(left, reply);
-    reply.eth_dst = world().uplink_mac();
-    reply.eth_src = world().router_mac();
-    Frame expected = routed_into(world(), kCatWeb, reply);
-    expected.dst = sent.src;
-    expected.dport = sent.sport;
-    if (sent.proto == kIcmp6) {
-      expected.icmp_rest = sent.icmp_rest;
-    }
-    const Outcome out = world().from_uplink(reply.bytes());
-    EXPECT_EQ(out.action, kRedirect);
-    EXPECT_EQ(out.bytes, expected.bytes());
-  }
-};
+using Ipv6 = Ipv6World;
 
 TEST_F(Ipv6, NeighboursReachEachOtherUnchanged) {
   for (const Frame& kind : {tcp(kSyn), udp(), echo6(7), echo6_reply(7)}) {
@@ -195,68 +55,6 @@ TEST_F(Ipv6, MappedAddressesAndBrokenHeadersAreMalformed) {
     endless.extensions.insert(endless.extensions.end(), header.begin(), header.end());
   }
   expect_drop(kCatWeb, endless.bytes(), EBN_DROP_MALFORMED);
-}
-
-TEST_F(Ipv6, SolicitationsAreAnsweredFromTheTable) {
-  const Endpoint& db = world().at(kCatDb);
-  const Endpoint& web = world().at(kCatWeb);
-  expect_answer(kCatWeb, solicitation(kCatWeb, db.ip6), db.ip6, db.mac, false);
-  expect_answer(kCatWeb, solicitation(kCatWeb, web.gateway6), web.gateway6, web.gateway_mac, true);
-  Frame bare = solicitation(kCatWeb, db.ip6); // without the option, as probes are
-  bare.payload.resize(16);
-  expect_answer(kCatWeb, bare, db.ip6, db.mac, false);
-  Frame local = solicitation(kCatWeb, db.ip6);
-  local.src = link_local(web.mac);
-  expect_answer(kCatWeb, local, db.ip6, db.mac, false);
-}
-
-TEST_F(Ipv6, NobodyAnswersForTheAskerOrForAnotherNetwork) {
-  expect_bridged(kCatWeb, solicitation(kCatWeb, world().at(kCatWeb).ip6).bytes());
-  expect_bridged(kCatWeb, solicitation(kCatWeb, world().at(kDogWeb).ip6).bytes());
-  Frame detection = solicitation(kCatWeb, world().at(kCatDb).ip6); // of duplicates
-  detection.src = ip("::");
-  detection.payload.resize(16);
-  expect_bridged(kCatWeb, detection.bytes());
-}
-
-TEST_F(Ipv6, FalseNeighbourDiscoveryIsRefused) {
-  const Endpoint& db = world().at(kCatDb);
-  const Endpoint& web = world().at(kCatWeb);
-  expect_bridged(kCatWeb, discovery(kCatWeb, 136, web.ip6, web.mac, kAllNodes).bytes());
-  expect_drop(kCatWeb, discovery(kCatWeb, 136, db.ip6, web.mac, kAllNodes).bytes(),
-              EBN_DROP_SPOOFED_ND);
-  expect_drop(kCatWeb, discovery(kCatWeb, 136, web.ip6, db.mac, kAllNodes).bytes(),
-              EBN_DROP_SPOOFED_ND);
-  expect_drop(kCatWeb, discovery(kCatWeb, 136, web.gateway6, web.mac, kAllNodes).bytes(),
-              EBN_DROP_SPOOFED_ND);
-  expect_drop(kCatWeb, discovery(kCatWeb, 135, db.ip6, db.mac, solicited_node(db.ip6)).bytes(),
-              EBN_DROP_SPOOFED_ND);
-  for (const std::uint8_t type : {134, 137}) {
-    Frame router = discovery(kCatWeb, type, web.ip6, web.mac, kAllNodes);
-    router.src = link_local(web.mac);
-    expect_drop(kCatWeb, router.bytes(), EBN_DROP_ROUTER_ADVERTISEMENT);
-  }
-  Frame far = solicitation(kCatWeb, db.ip6);
-  far.ttl = 254;
-  expect_drop(kCatWeb, far.bytes(), EBN_DROP_MALFORMED);
-  world().set_endpoint_flags(kCatWeb, EBN_EP_SPOOF_OK);
-  expect_bridged(kCatWeb, discovery(kCatWeb, 136, db.ip6, web.mac, kAllNodes).bytes());
-}
-
-TEST_F(Ipv6, GroupsAndSolicitationsOfRoutersGoToTheBridge) {
-  Frame group = neighbour(kCatWeb, kCatDb, udp());
-  group.dst = ip("ff02::fb");
-  group.eth_dst = group_mac(group.dst);
-  expect_bridged(kCatWeb, group.bytes());
-  Frame ask = discovery(kCatWeb, 133, ip("::"), world().at(kCatWeb).mac, ip("ff02::2"));
-  expect_bridged(kCatWeb, ask.bytes());
-  Frame report = group; // of listeners, before there is an address
-  report.src = ip("::");
-  report.proto = kIcmp6;
-  report.icmp_type = 143;
-  report.dst = ip("ff02::16");
-  report.eth_dst = group_mac(report.dst);
-  expect_bridged(kCatWeb, report.bytes());
 }
 
 TEST_F(Ipv6, NetworksDoNotReachEachOther) {
@@ -482,6 +280,17 @@ TEST_F(Ipv6, ASumOverTheWholePacketStaysRight) {
   }
   EXPECT_EQ(world().from_uplink(outside(kClient, tcp(kSyn)).bytes()).action, kRedirect);
   world().set_checksum_complete(false);
+}
+
+TEST_F(Ipv6, APortOfAServerWithoutAnAddressOfTheFamilyIsTheHostsToAnswer) {
+  world().publish(kTcp, 8000, 8000, {}, kCatWeb, 5000);
+  auto record = world().maps().endpoints.get(kCatWeb).value().value();
+  record.addr6 = {};
+  ASSERT_TRUE(succeeded(world().maps().endpoints.put(kCatWeb, record)));
+  expect_untouched(outside(kClient, tcp(kSyn)).bytes());
+  Frame request = routed(kDogWeb, world().host6(), tcp(kSyn));
+  request.dport = 8000;
+  expect_bridged(kDogWeb, request.bytes());
 }
 
 } // namespace
