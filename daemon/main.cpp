@@ -144,7 +144,7 @@ Result<void> serve(const Config& config, const Arguments& arguments, metrics::Ev
   auto store = TRY(state::Store::open(config.network.state_dir));
   const auto plane = TRY(open_data_plane(config.network));
   if (plane->features().set_retval) {
-    TRY_VOID(plane->attach_bind_hold(config.network.cgroup_root));
+    TRY_VOID(plane->attach_cgroup(config.network.cgroup_root));
   }
   boost::asio::io_context loop(1);
   services::Registry names;

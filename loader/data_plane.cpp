@@ -24,7 +24,7 @@ namespace fs = std::filesystem;
 
 constexpr IfIndex kLoopback{1};
 constexpr const char* kLayer3Variant = "/l3";
-constexpr const char* kBindKey = "bind";
+constexpr const char* kCgroupKey = "bind";    // of the pins, after the first that had one
 constexpr const char* kClsactMark = "clsact"; // a directory beside the pins: filters were attached
 constexpr std::string_view kOnSandboxDevices[] = {"tc_from_container", "tc_to_container",
                                                   "tc_on_loopback"};
@@ -98,10 +98,6 @@ const ProgramRow& row_of(std::string_view name) {
   std::abort(); // a name that is not in the table is a programming error
 }
 
-bool is_cgroup(Hook hook) {
-  return hook == Hook::cgroup_bind4 || hook == Hook::cgroup_bind6;
-}
-
 // The number by which the kernel knows a cgroup: the inode of its directory.
 std::uint64_t cgroup_id(int directory) {
   struct stat info{};
@@ -137,7 +133,7 @@ Result<std::unique_ptr<DataPlane>> DataPlane::open(const Options& options) {
     fs::create_directory(plane->schema_.root / kClsactMark, error);
   }
   for (const ProgramRow& row : program_table()) {
-    if (!is_cgroup(row.hook) || plane->features_.set_retval) {
+    if (row.hook != Hook::cgroup || plane->features_.set_retval) {
       TRY_VOID(plane->program(row.name, true));
     }
   }
@@ -260,8 +256,8 @@ Result<std::vector<fs::path>> DataPlane::missing_pins() {
     out.push_back(schema_.root / "maps" / name);
   }
   for (const ProgramRow& row : program_table()) {
-    if (is_cgroup(row.hook) && features_.set_retval) {
-      out.push_back(link_pin(row.name, kBindKey));
+    if (row.hook == Hook::cgroup && features_.set_retval) {
+      out.push_back(link_pin(row.name, kCgroupKey));
     }
   }
   std::error_code error;
@@ -277,10 +273,10 @@ Result<void> DataPlane::end_former_links() {
   return {};
 }
 
-Result<void> DataPlane::attach_bind_hold(const fs::path& cgroup) {
+Result<void> DataPlane::attach_cgroup(const fs::path& cgroup) {
   if (!features_.set_retval) {
     return fail(ErrorCode::unsupported, "this kernel lacks bpf_set_retval (5.18), which is needed "
-                                        "for holding published ports against host processes");
+                                        "for published ports and the host's own processes");
   }
   const UniqueFd directory(::open(cgroup.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   struct statfs info{};
@@ -290,28 +286,36 @@ Result<void> DataPlane::attach_bind_hold(const fs::path& cgroup) {
   if (info.f_type != CGROUP2_SUPER_MAGIC) {
     return fail(ErrorCode::invalid, "'{}' is not on a cgroup2 file system", cgroup.string());
   }
-  TRY_VOID(attach_cgroup("cgroup_bind4", BPF_CGROUP_INET4_BIND, directory.get()));
-  return attach_cgroup("cgroup_bind6", BPF_CGROUP_INET6_BIND, directory.get());
-}
-
-Result<void> DataPlane::attach_cgroup(std::string_view name, int type, int directory) {
-  const int fd = TRY(program(name, true));
-  std::error_code error;
-  const fs::path pin = link_pin(name, kBindKey);
-  fs::create_directories(pin.parent_path(), error);
-  if (pinned_cgroup(pin) != cgroup_id(directory)) {
-    TRY_VOID(detach_link(pin));
-  }
-  auto attached = attach_link(fd, directory, type, pin);
-  if (!attached) {
-    return Failure(std::move(attached).error().wrap(fmt::format("program '{}'", name)));
+  for (const ProgramRow& row : program_table()) {
+    if (row.hook == Hook::cgroup) {
+      TRY_VOID(attach_to_cgroup(row, directory.get()));
+    }
   }
   return {};
 }
 
-Result<void> DataPlane::detach_bind_hold() {
-  TRY_VOID(detach_link(link_pin("cgroup_bind4", kBindKey)));
-  return detach_link(link_pin("cgroup_bind6", kBindKey));
+Result<void> DataPlane::attach_to_cgroup(const ProgramRow& row, int directory) {
+  const int fd = TRY(program(row.name, true));
+  std::error_code error;
+  const fs::path pin = link_pin(row.name, kCgroupKey);
+  fs::create_directories(pin.parent_path(), error);
+  if (pinned_cgroup(pin) != cgroup_id(directory)) {
+    TRY_VOID(detach_link(pin));
+  }
+  auto attached = attach_link(fd, directory, row.cgroup_type, pin);
+  if (!attached) {
+    return Failure(std::move(attached).error().wrap(fmt::format("program '{}'", row.name)));
+  }
+  return {};
+}
+
+Result<void> DataPlane::detach_cgroup() {
+  for (const ProgramRow& row : program_table()) {
+    if (row.hook == Hook::cgroup) {
+      TRY_VOID(detach_link(link_pin(row.name, kCgroupKey)));
+    }
+  }
+  return {};
 }
 
 Result<void> DataPlane::attach(std::string_view name, bool ethernet, IfIndex device,

@@ -50,11 +50,12 @@ public:
   // work; this ends those whose devices nobody knows any more.
   Result<void> end_former_links();
 
-  // Holds published ports against processes of the host in this cgroup2 directory and below:
-  // bind(2) gives them EADDRINUSE. Attaching again replaces. Errors: unsupported without
-  // bpf_set_retval; not a cgroup2 directory.
-  Result<void> attach_bind_hold(const std::filesystem::path& cgroup);
-  Result<void> detach_bind_hold();
+  // For processes of the host in this cgroup2 directory and below: bind(2) of a published port
+  // gives EADDRINUSE, and connect(2) and sendmsg(2) to one on an address of the host reach its
+  // endpoint. Attaching again replaces. Errors: unsupported without bpf_set_retval; not a cgroup2
+  // directory.
+  Result<void> attach_cgroup(const std::filesystem::path& cgroup);
+  Result<void> detach_cgroup();
 
   // Keys of the pinned links of a program (the interface index, but for cgroups): for sweeping.
   Result<std::vector<std::string>> pinned(std::string_view program) const;
@@ -89,7 +90,7 @@ private:
   Result<void> attach_filter(std::string_view name, IfIndex device, const std::string& former_key);
   Result<bool> has_filter(std::string_view name, IfIndex device);
   Result<bool> is_loaded(std::string_view name, std::uint32_t id);
-  Result<void> attach_cgroup(std::string_view name, int type, int directory);
+  Result<void> attach_to_cgroup(const ProgramRow& row, int directory);
   std::filesystem::path link_pin(std::string_view name, const std::string& key) const;
 
   Options options_;

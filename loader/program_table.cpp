@@ -4,6 +4,14 @@
 
 #include "cgroup_bind4.skel.h"
 #include "cgroup_bind6.skel.h"
+#include "cgroup_connect4.skel.h"
+#include "cgroup_connect6.skel.h"
+#include "cgroup_getpeername4.skel.h"
+#include "cgroup_getpeername6.skel.h"
+#include "cgroup_recvmsg4.skel.h"
+#include "cgroup_recvmsg6.skel.h"
+#include "cgroup_sendmsg4.skel.h"
+#include "cgroup_sendmsg6.skel.h"
 #include "start_clock.skel.h"
 #include "tc_from_container.skel.h"
 #include "tc_from_uplink.skel.h"
@@ -51,8 +59,24 @@ constexpr ProgramRow kPrograms[] = {
     {"tc_from_uplink", Hook::tc_ingress, "5.11", EBN_SKELETON(tc_from_uplink)},
     {"tc_to_uplink", Hook::tc_egress, "5.11", EBN_SKELETON(tc_to_uplink)},
     {"tc_on_loopback", Hook::tc_egress, "5.10", EBN_SKELETON(tc_on_loopback)},
-    {"cgroup_bind4", Hook::cgroup_bind4, "5.18", EBN_SKELETON(cgroup_bind4)},
-    {"cgroup_bind6", Hook::cgroup_bind6, "5.18", EBN_SKELETON(cgroup_bind6)},
+    {"cgroup_bind4", Hook::cgroup, "5.18", EBN_SKELETON(cgroup_bind4), BPF_CGROUP_INET4_BIND},
+    {"cgroup_bind6", Hook::cgroup, "5.18", EBN_SKELETON(cgroup_bind6), BPF_CGROUP_INET6_BIND},
+    {"cgroup_connect4", Hook::cgroup, "5.7", EBN_SKELETON(cgroup_connect4),
+     BPF_CGROUP_INET4_CONNECT},
+    {"cgroup_connect6", Hook::cgroup, "5.7", EBN_SKELETON(cgroup_connect6),
+     BPF_CGROUP_INET6_CONNECT},
+    {"cgroup_sendmsg4", Hook::cgroup, "5.7", EBN_SKELETON(cgroup_sendmsg4),
+     BPF_CGROUP_UDP4_SENDMSG},
+    {"cgroup_sendmsg6", Hook::cgroup, "5.7", EBN_SKELETON(cgroup_sendmsg6),
+     BPF_CGROUP_UDP6_SENDMSG},
+    {"cgroup_recvmsg4", Hook::cgroup, "5.7", EBN_SKELETON(cgroup_recvmsg4),
+     BPF_CGROUP_UDP4_RECVMSG},
+    {"cgroup_recvmsg6", Hook::cgroup, "5.7", EBN_SKELETON(cgroup_recvmsg6),
+     BPF_CGROUP_UDP6_RECVMSG},
+    {"cgroup_getpeername4", Hook::cgroup, "5.8", EBN_SKELETON(cgroup_getpeername4),
+     BPF_CGROUP_INET4_GETPEERNAME},
+    {"cgroup_getpeername6", Hook::cgroup, "5.8", EBN_SKELETON(cgroup_getpeername6),
+     BPF_CGROUP_INET6_GETPEERNAME},
     {"start_clock", Hook::none, "5.17", EBN_SKELETON(start_clock)},
 };
 #undef EBN_SKELETON

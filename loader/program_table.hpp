@@ -16,8 +16,7 @@ namespace ebpfnet::loader {
 enum class Hook {
   tc_ingress,
   tc_egress,
-  cgroup_bind4,
-  cgroup_bind6,
+  cgroup,
   none, // attached nowhere: the loader runs it
 };
 
@@ -27,6 +26,7 @@ struct ProgramRow {
   std::string_view kernel; // oldest kernel whose features it needs
   // Opens the object that was compiled in, with `config` as its read-only data; not yet loaded.
   Result<bpf_object*> (*open)(const ebn_config& config);
+  bpf_attach_type cgroup_type = {}; // Hook::cgroup only
 };
 
 std::span<const ProgramRow> program_table();

@@ -21,31 +21,10 @@ static __always_inline bool in_some_subnet(const struct ebn_addr* addr) {
   return bpf_map_lookup_elem(&subnets, &key) != NULL;
 }
 
-static __always_inline bool publish_matches(const struct ebn_publish* record,
-                                            const struct packet* p) {
-  const __u8 any = addr_is_v4(&p->dst) ? EBN_PUB_ANY4 : EBN_PUB_ANY6;
-  return publish_has_port(record, p->proto, p->dport) &&
-         (record->flags & any || addr_equal(&record->host, &p->dst));
-}
-
-// The record that serves p, walking the chain of overlapping ranges.
+// The record that serves p.
 static __always_inline const struct ebn_publish* find_published(__u32 chain,
                                                                 const struct packet* p) {
-  for (int i = 0; i < EBN_MAX_PUBLISH_CHAIN && chain; i++) {
-    const struct ebn_publish* record = published_at(chain);
-    if (!record) {
-      break;
-    }
-    if (publish_matches(record, p)) {
-      return record;
-    }
-    chain = record->next;
-  }
-  return NULL;
-}
-
-static __always_inline __be16 target_port(const struct ebn_publish* record, __be16 host_port) {
-  return bpf_htons(record->target + (bpf_ntohs(host_port) - record->first));
+  return published_for(chain, p->proto, &p->dst, p->dport);
 }
 
 static __always_inline bool same_inbound(const struct ebn_flow* flow, const struct packet* p,

@@ -74,6 +74,7 @@ constexpr Table kTables[] = {
      }},
     {"uplinks", [](const Maps& maps, Tables&, std::size_t) { return maps.uplinks.usage(); }},
     {"host_addrs", [](const Maps& maps, Tables&, std::size_t) { return maps.host_addrs.usage(); }},
+    {"host_peers", [](const Maps& maps, Tables&, std::size_t) { return maps.host_peers.usage(); }},
 };
 static_assert(std::ranges::equal(kTables, view::kMaps, {}, &Table::map,
                                  [](const view::MapRow& row) {

@@ -18,6 +18,7 @@ enum {
   EBN_NEW_FLOWS = 65536,   // flows that saw no reply yet
   EBN_MASQ_PORTS = 131072, // reserved (host address, port, remote) tuples
   EBN_CLOCK_SPARE = 65536, // room in the queues of the clock for what ended before its time
+  EBN_HOST_PEERS = 65536,  // sockets of the host that use a published port
   EBN_FRAGMENTS = 8192,    // datagrams whose first fragment was seen
 
   // Interface indexes are chosen when the devices are made, so that a table lookup is an array

@@ -34,6 +34,7 @@ Result<std::unique_ptr<Maps>> Maps::open(const std::filesystem::path& directory)
   TRY_VOID(open_view(directory, "published", maps->published));
   TRY_VOID(open_view(directory, "uplinks", maps->uplinks));
   TRY_VOID(open_view(directory, "host_addrs", maps->host_addrs));
+  TRY_VOID(open_view(directory, "host_peers", maps->host_peers));
   TRY_VOID(open_view(directory, "clock_flows", maps->clock_flows));
   TRY_VOID(open_view(directory, "clock_ports", maps->clock_ports));
   maps->port_index = TRY(PortIndex::open(TRY(open_pin(directory, "port_index"))));

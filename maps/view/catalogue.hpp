@@ -7,6 +7,7 @@
 #include "maps/abi/clock.h"
 #include "maps/abi/endpoint.h"
 #include "maps/abi/flow.h"
+#include "maps/abi/host_peer.h"
 #include "maps/abi/limits.h"
 #include "maps/abi/network.h"
 #include "maps/abi/publish.h"
@@ -38,6 +39,7 @@ inline constexpr MapRow kMaps[] = {
     {"port_index", "port index rows"},
     {"uplinks", "uplinks"},
     {"host_addrs", "host addresses"},
+    {"host_peers", "sockets of the host at published ports"},
 };
 
 // Pinned like the others, but of no interest to people: what the programs share among themselves.
@@ -57,6 +59,7 @@ struct Maps {
   MapView<__u32, ebn_publish> published;
   MapView<__u32, ebn_uplink> uplinks;
   MapView<ebn_addr, __u32> host_addrs;
+  MapView<ebn_host_peer_key, ebn_host_peer> host_peers;
   QueueView<ebn_clock_flow> clock_flows;
   QueueView<ebn_clock_port> clock_ports;
   PortIndex port_index;

@@ -274,12 +274,12 @@ protected:
     }
     if (!IsSkipped()) {
       ASSERT_FALSE(cgroup_.empty()) << "cgroup2 cannot be mounted";
-      ASSERT_TRUE(succeeded(plane_->attach_bind_hold(cgroup_)));
+      ASSERT_TRUE(succeeded(plane_->attach_cgroup(cgroup_)));
     }
   }
   void TearDown() override {
     if (plane_) {
-      EXPECT_TRUE(succeeded(plane_->detach_bind_hold()));
+      EXPECT_TRUE(succeeded(plane_->detach_cgroup()));
     }
   }
   // errno of bind(2) by a process in the cgroup, in this network namespace or in `netns`; 0: bound.
@@ -343,8 +343,8 @@ TEST_F(BindHold, LeavesSandboxesAlone) {
 }
 
 TEST_F(BindHold, RefusesWhatIsNoCgroup) {
-  EXPECT_FALSE(plane_->attach_bind_hold(world().directory()));
-  EXPECT_FALSE(plane_->attach_bind_hold(world().directory() / "nothing"));
+  EXPECT_FALSE(plane_->attach_cgroup(world().directory()));
+  EXPECT_FALSE(plane_->attach_cgroup(world().directory() / "nothing"));
 }
 
 } // namespace
