@@ -36,14 +36,13 @@ EBN_GLOBAL bool make_icmp6_error(struct __sk_buff* skb, __u32 slot, __u32 type_a
   const struct packet* p = &work->packet;
   __u32 quoted = p->ip_len < QUOTE_BYTES ? p->ip_len : QUOTE_BYTES;
   __builtin_memset(work->quote, 0, sizeof work->quote);
-  // Two comparisons, which the compiler would make one of: before Linux 6.4 the verifier sees the
-  // range of no difference.
-  asm volatile("" : "+r"(quoted));
   if (quoted < sizeof(struct ipv6hdr)) {
     return false;
   }
-  asm volatile("" : "+r"(quoted));
-  if (quoted > QUOTE_BYTES || bpf_skb_load_bytes(skb, cfg.l2_len, work->quote, quoted)) {
+  // The verifier is to see a length from 1 to QUOTE_BYTES, however the compiler compared.
+  __u64 last = quoted - 1;
+  asm volatile("%[last] &= %[mask]" : [last] "+r"(last) : [mask] "i"(QUOTE_BYTES - 1));
+  if (bpf_skb_load_bytes(skb, cfg.l2_len, work->quote, last + 1)) {
     return false;
   }
   const struct ebn_addr src =
@@ -65,7 +64,7 @@ EBN_GLOBAL bool make_icmp6_error(struct __sk_buff* skb, __u32 slot, __u32 type_a
   out.checksum = csum_fold(bpf_csum_diff(NULL, 0, (__be32*)work->quote, QUOTE_BYTES, sum));
   return !bpf_skb_change_tail(skb, cfg.l2_len + sizeof out + quoted, 0) &&
          !bpf_skb_store_bytes(skb, cfg.l2_len, &out, sizeof out, 0) &&
-         !bpf_skb_store_bytes(skb, cfg.l2_len + sizeof out, work->quote, quoted, 0);
+         !bpf_skb_store_bytes(skb, cfg.l2_len + sizeof out, work->quote, last + 1, 0);
 }
 
 // The error back to the sandbox, counted as the drop that it tells.
