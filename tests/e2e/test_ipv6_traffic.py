@@ -127,3 +127,18 @@ def test_traffic_goes_on_without_the_daemon(six, lab):
         six.start_daemon()
     assert six.ask("cat-web", "tcp", SERVER6)["client"] == six.address6
     assert six.cli("status", "--verify").returncode == 0
+
+
+def test_equal_subnets_are_told_apart(six, lab):
+    for number, name in enumerate(("one", "two")):
+        six.create_network(name, "--ipv6", "--subnet", "fd00:77::/64")
+        serve(six, name, name, flags=["-p", f"910{number}:5000"])
+    for number, name in enumerate(("one", "two")):
+        assert lab.client.ask("tcp", six.address6, 9100 + number)["name"] == name
+        assert six.ask(name, "tcp", SERVER6)["client"] == six.address6
+        assert six.pings(name, six.endpoint(name, name)["IPv6Gateway"])
+    # The host knows the sandbox of the second one by an address that no other has.
+    (seen,) = [route["dst"] for route in six.ns.ip("-6", "route", "show") if route["dst"].startswith("2001:2::")]
+    for protocol in ("tcp", "udp"):
+        assert six.ns.ask(protocol, seen, 5000)["name"] == "two"
+    assert six.ns.run("ping", "-6", "-n", "-c", "1", "-W", "2", seen, check=False).returncode == 0
