@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 
 #include <fstream>
+#include <thread>
 
 #include "daemon/netlink/link.hpp"
 #include "loader/link.hpp"
@@ -114,8 +115,16 @@ protected:
     const std::uint64_t foreign_before = info_of(foreign_.get()).run_cnt;
     Wire wire(world().sandbox_netns(kCatWeb));
     wire.send(ethernet(broadcast(), world().at(kCatWeb).mac, 0x88cc, Bytes(46, 1)));
-    EXPECT_EQ(info_of(ours_).run_cnt - ours_before, ours);
-    EXPECT_EQ(info_of(foreign_.get()).run_cnt - foreign_before, foreign);
+    std::uint64_t ours_ran = 0;
+    std::uint64_t foreign_ran = 0;
+    // The frame may still be on its way when it is sent.
+    for (int i = 0; i < 500 && (ours_ran < ours || foreign_ran < foreign); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      ours_ran = info_of(ours_).run_cnt - ours_before;
+      foreign_ran = info_of(foreign_.get()).run_cnt - foreign_before;
+    }
+    EXPECT_EQ(ours_ran, ours);
+    EXPECT_EQ(foreign_ran, foreign);
   }
   IfIndex veth() { return IfIndex(world().at(kCatWeb).veth()); }
 
