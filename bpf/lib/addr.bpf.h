@@ -53,12 +53,13 @@ static __always_inline bool is_martian(const struct ebn_addr* a) {
   return addr_is_v4(a) ? is_martian4(a->w[3]) : is_martian6(a);
 }
 
-// What changes between two addresses, for a checksum (RFC 1624).
+// One's complement sums (RFC 1624).
 static __always_inline __u32 csum_add32(__u32 sum, __u32 value) {
   sum += value;
   return sum + (sum < value);
 }
 
+// What a sum changes by when one address takes the place of another.
 static __always_inline __u32 addr_diff(__u32 sum, const struct ebn_addr* old,
                                        const struct ebn_addr* new, __u8 family) {
   if (family == EBN_AF_INET6) {

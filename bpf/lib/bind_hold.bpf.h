@@ -10,7 +10,6 @@ enum {
   BIND_REFUSED = 0,
   BIND_ALLOWED = 1,
   EBN_EADDRINUSE = 98,
-  EBN_PROTO_MPTCP = 262,
 };
 
 // What a process wants to bind. Wildcards are by family; [::] wants both, since the program cannot

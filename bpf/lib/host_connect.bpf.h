@@ -13,7 +13,6 @@
 
 enum {
   SOCKET_GOES_ON = 1,
-  EBN_PROTO_MPTCP_HERE = 262,
 };
 
 // What a socket asks for, and then what it gets.
@@ -53,7 +52,7 @@ static __always_inline bool endpoint_peer(struct ebn_addr* out, __u32 slot, bool
 // Puts the endpoint in the place of what the socket asks for, and remembers that. False: nothing of
 // ours is asked for.
 static __always_inline bool lead_to_endpoint(struct bpf_sock_addr* ctx, struct peer* peer) {
-  const __u8 proto = ctx->protocol == EBN_PROTO_MPTCP_HERE ? EBN_PROTO_TCP : (__u8)ctx->protocol;
+  const __u8 proto = ctx->protocol == EBN_PROTO_MPTCP ? EBN_PROTO_TCP : (__u8)ctx->protocol;
   const __u32 chain = published_chain(proto, peer->port);
   if (!chain || bpf_get_netns_cookie(ctx) != cfg.netns_cookie || !is_this_host(&peer->addr)) {
     return false;

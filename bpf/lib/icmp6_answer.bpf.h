@@ -15,7 +15,7 @@ struct icmp6_error {
 };
 _Static_assert(sizeof(struct icmp6_error) == 48, "no holes on the wire");
 
-// Not about errors, and not about what was for a group (but for what tells the MTU).
+// Not about errors. What was for a group does not come here: it is not routed.
 static __always_inline bool deserves_icmp6(const struct packet* p) {
   return !(p->proto == EBN_PROTO_ICMPV6 && p->icmp_type < ICMPV6_ECHO_REQUEST) &&
          p->fragment != FRAGMENT_LATER && !is_martian(&p->src);

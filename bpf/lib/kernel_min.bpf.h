@@ -36,6 +36,7 @@
 #define EBN_PROTO_AH 51
 #define EBN_PROTO_ICMPV6 58
 #define EBN_PROTO_DSTOPTS 60
+#define EBN_PROTO_MPTCP 262 // of a socket: TCP on the wire
 
 // A global function: the verifier checks it once by itself instead of once per way that leads to
 // it. It must take every pointer for a possible NULL, and before Linux 6.2 may not use what a

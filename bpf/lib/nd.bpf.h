@@ -105,8 +105,9 @@ static __always_inline bool make_nd_answer(struct __sk_buff* skb, const struct p
   return true;
 }
 
-// The MAC address that the message tells must be the sender's own; only the first option is looked
-// at, and nobody sends another one before it. True when there is none.
+// The MAC address that the message tells must be the sender's own; true when there is none. Only
+// the first option is looked at: one behind another can tell a foreign MAC address, of the sender's
+// own IP address only.
 static __always_inline bool option_is_own(struct __sk_buff* skb, const struct packet* p,
                                           const struct ebn_endpoint* ep, __u8 type) {
   struct nd_option option;

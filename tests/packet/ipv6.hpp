@@ -112,6 +112,19 @@ protected:
     EXPECT_EQ(out.bytes, bytes);
   }
 
+  // The gateway tells the sender of kCatWeb an error about `sent`.
+  void expect_error(const Frame& sent, std::uint8_t type, std::uint32_t rest) {
+    Frame expected = icmp_error(type, 0, sent, 128);
+    expected.icmp_rest = rest;
+    expected.eth_dst = world().at(kCatWeb).mac;
+    expected.eth_src = world().at(kCatWeb).gateway_mac;
+    expected.src = world().at(kCatWeb).gateway6;
+    expected.dst = world().at(kCatWeb).ip6;
+    const Outcome out = world().from_container(kCatWeb, sent.bytes());
+    EXPECT_EQ(out.action, kRedirect);
+    EXPECT_EQ(out.bytes, expected.bytes());
+  }
+
   // Sends masqueraded, expects nothing else to change; gives what is outside.
   Frame masquerade(std::uint32_t slot, const Frame& sent) {
     const Outcome out = world().from_container(slot, sent.bytes());

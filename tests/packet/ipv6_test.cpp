@@ -228,29 +228,14 @@ TEST_F(Ipv6, AnErrorOfTheServerShowsTheClientWhatItSent) {
 TEST_F(Ipv6, TheLastHopIsAnsweredForTheHost) {
   Frame sent = routed(kCatWeb, kServer, udp());
   sent.ttl = 1;
-  Frame expected = icmp_error(3, 0, sent, 128);
-  expected.eth_dst = world().at(kCatWeb).mac;
-  expected.eth_src = world().at(kCatWeb).gateway_mac;
-  expected.src = world().at(kCatWeb).gateway6;
-  expected.dst = world().at(kCatWeb).ip6;
-  const Outcome out = world().from_container(kCatWeb, sent.bytes());
-  EXPECT_EQ(out.action, kRedirect);
-  EXPECT_EQ(out.bytes, expected.bytes());
+  expect_error(sent, 3, 0);
   EXPECT_EQ(world().drops(kCat, EBN_DROP_HOP_LIMIT), 1U);
 }
 
 TEST_F(Ipv6, APacketTooBigForTheWayOutIsAnsweredWithItsMtu) {
   Frame sent = routed(kCatWeb, kServer, udp());
   sent.payload.assign(1600, 'x');
-  Frame expected = icmp_error(2, 0, sent, 128);
-  expected.icmp_rest = 1500;
-  expected.eth_dst = world().at(kCatWeb).mac;
-  expected.eth_src = world().at(kCatWeb).gateway_mac;
-  expected.src = world().at(kCatWeb).gateway6;
-  expected.dst = world().at(kCatWeb).ip6;
-  const Outcome out = world().from_container(kCatWeb, sent.bytes());
-  EXPECT_EQ(out.action, kRedirect);
-  EXPECT_EQ(out.bytes, expected.bytes());
+  expect_error(sent, 2, 1500);
   EXPECT_EQ(world().drops(kCat, EBN_DROP_TOO_BIG), 1U);
 }
 
