@@ -105,18 +105,28 @@ static __always_inline bool make_nd_answer(struct __sk_buff* skb, const struct p
   return true;
 }
 
-// The MAC address that the message tells must be the sender's own; true when there is none. Only
-// the first option is looked at: one behind another can tell a foreign MAC address, of the sender's
-// own IP address only.
-static __always_inline bool option_is_own(struct __sk_buff* skb, const struct packet* p,
-                                          const struct ebn_endpoint* ep, __u8 type) {
+enum {
+  ND_OPTIONS = 4, // more than that nobody sends
+};
+
+// The MAC address that an option of the message tells must be the sender's own; true when there is
+// none. False also for a chain of options that is broken or too long to be looked through.
+static __noinline bool options_are_own(struct __sk_buff* skb, const struct packet* p,
+                                       const struct ebn_endpoint* ep, __u8 type) {
   struct nd_option option;
-  const __u32 off = p->l4_off + sizeof(struct nd_message);
-  if (cfg.l2_len + p->ip_len < off + sizeof option ||
-      bpf_skb_load_bytes(skb, off, &option, sizeof option)) {
-    return true;
+  const __u32 end = cfg.l2_len + p->ip_len;
+  __u32 off = p->l4_off + sizeof(struct nd_message);
+  for (int i = 0; i < ND_OPTIONS; i++) {
+    if (off >= end) {
+      return true;
+    }
+    if (bpf_skb_load_bytes(skb, off, &option, sizeof option) || option.units == 0 ||
+        (option.type == type && !mac_equal(option.mac, ep->mac))) {
+      return false;
+    }
+    off += (__u32)option.units * 8;
   }
-  return option.type != type || mac_equal(option.mac, ep->mac);
+  return off >= end;
 }
 
 // A message of neighbour discovery that the endpoint of `slot` sends, described in the scratch
@@ -141,10 +151,10 @@ EBN_GLOBAL int nd_from_container(struct __sk_buff* skb, __u32 slot) {
     return finish(ep->network, drop(EBN_DROP_MALFORMED));
   }
   if (p->icmp_type == ICMPV6_NEIGHBOUR_ADVERT) {
-    const bool own = is_own6(ep, &message.target) && option_is_own(skb, p, ep, ND_TARGET_MAC);
+    const bool own = is_own6(ep, &message.target) && options_are_own(skb, p, ep, ND_TARGET_MAC);
     return checked && !own ? finish(ep->network, drop(EBN_DROP_SPOOFED_ND)) : NOT_OURS;
   }
-  if (checked && !option_is_own(skb, p, ep, ND_SOURCE_MAC)) {
+  if (checked && !options_are_own(skb, p, ep, ND_SOURCE_MAC)) {
     return finish(ep->network, drop(EBN_DROP_SPOOFED_ND));
   }
   // Never for the asker's own address, or before it has one: duplicate address detection is between

@@ -28,6 +28,29 @@ TEST_F(NeighbourDiscovery, NobodyAnswersForTheAskerOrForAnotherNetwork) {
   expect_bridged(kCatWeb, detection.bytes());
 }
 
+TEST_F(NeighbourDiscovery, EveryOptionIsLookedAt) {
+  const Endpoint& db = world().at(kCatDb);
+  const Endpoint& web = world().at(kCatWeb);
+  const Bytes nonce = {14, 1, 1, 2, 3, 4, 5, 6};
+  for (const Mac& told : {web.mac, db.mac}) {
+    Frame behind = discovery(kCatWeb, 136, web.ip6, told, kAllNodes);
+    behind.payload.insert(behind.payload.begin() + 16, nonce.begin(), nonce.end());
+    if (told == web.mac) {
+      expect_bridged(kCatWeb, behind.bytes());
+    } else {
+      expect_drop(kCatWeb, behind.bytes(), EBN_DROP_SPOOFED_ND);
+    }
+  }
+  Frame endless = discovery(kCatWeb, 136, web.ip6, web.mac, kAllNodes);
+  endless.payload[17] = 0;
+  expect_drop(kCatWeb, endless.bytes(), EBN_DROP_SPOOFED_ND);
+  Frame many = discovery(kCatWeb, 136, web.ip6, web.mac, kAllNodes);
+  for (int i = 0; i < 4; ++i) {
+    many.payload.insert(many.payload.begin() + 16, nonce.begin(), nonce.end());
+  }
+  expect_drop(kCatWeb, many.bytes(), EBN_DROP_SPOOFED_ND);
+}
+
 TEST_F(NeighbourDiscovery, FalseNeighbourDiscoveryIsRefused) {
   const Endpoint& db = world().at(kCatDb);
   const Endpoint& web = world().at(kCatWeb);
